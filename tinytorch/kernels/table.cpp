@@ -2,12 +2,21 @@
 // the parity tests follow from it.
 #include <vector>
 
+#include "tinytorch/kernels/conv.h"
+#include "tinytorch/kernels/pool.h"
 #include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::kernels {
 
 std::span<KernelBase* const> all_kernels() {
   static const std::vector<KernelBase*> kernels = {
+      &conv2d_f32,
+      &conv2d_grad_input_f32,
+      &conv2d_grad_weight_f32,
+      &max_pool2d_f32,
+      &max_pool2d_grad_f32,
+      &avg_pool2d_f32,
+      &avg_pool2d_grad_f32,
   };
   return kernels;
 }
