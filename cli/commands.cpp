@@ -1,0 +1,25 @@
+// The list of all commands, in the order in which help shows them.
+#include <string>
+
+#include "cli/command.h"
+
+namespace tinytorch::cli {
+
+extern const Command kernels_command;
+extern const Command selftest_command;
+
+const std::vector<const Command*>& all_commands() {
+  static const std::vector<const Command*> commands = {
+      &kernels_command,
+      &selftest_command,
+  };
+  return commands;
+}
+
+const Command* find_command(const std::string& name) {
+  for (const Command* command : all_commands())
+    if (name == command->name) return command;
+  return nullptr;
+}
+
+}  // namespace tinytorch::cli

@@ -1,0 +1,67 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "tinytorch/core/error.h"
+
+namespace tinytorch::cli {
+
+namespace {
+
+int json_descriptor = STDOUT_FILENO;
+bool printed = false;
+
+}  // namespace
+
+void reserve_stdout_for_json() {
+  std::fflush(stdout);
+  const int copy = dup(STDOUT_FILENO);
+  if (copy < 0) throw IoError(std::string("standard output: ") + std::strerror(errno));
+  dup2(STDERR_FILENO, STDOUT_FILENO);
+  json_descriptor = copy;
+}
+
+void give_stdout_back() {
+  std::fflush(stdout);
+  if (json_descriptor != STDOUT_FILENO) dup2(json_descriptor, STDOUT_FILENO);
+}
+
+void print_json(const Json& object) {
+  // A text that is not UTF-8 (a file name) is shown with replacement characters.
+  const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::fflush(stdout);
+  printed = true;
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t n = write(json_descriptor, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) throw IoError(std::string("standard output: ") + std::strerror(errno));
+    done += static_cast<size_t>(n);
+  }
+}
+
+bool json_printed() {
+  return printed;
+}
+
+bool is_terminal(FILE* stream) {
+  return isatty(fileno(stream)) != 0;
+}
+
+bool use_color(FILE* stream) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return is_terminal(stream) && !(no_color && *no_color) && term && std::strcmp(term, "dumb") != 0;
+}
+
+std::string styled(FILE* stream, Style style, const std::string& text) {
+  if (!use_color(stream)) return text;
+  static constexpr const char* kCodes[] = {"1", "2", "31", "32", "33"};
+  return std::string("\033[") + kCodes[static_cast<int>(style)] + "m" + text + "\033[0m";
+}
+
+}  // namespace tinytorch::cli

@@ -1,0 +1,34 @@
+# Installs the library for find_package(TinyTorch) and pkg-config, and the tool where it is built.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Public headers: all but those that match a line of private-headers.txt.
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/private-headers.txt private REGEX "^[^#]")
+list(JOIN private "|" private)
+file(GLOB_RECURSE TINYTORCH_PUBLIC_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+  tinytorch/*.h)
+list(FILTER TINYTORCH_PUBLIC_HEADERS EXCLUDE REGEX "${private}")
+foreach(header IN LISTS TINYTORCH_PUBLIC_HEADERS)
+  cmake_path(GET header PARENT_PATH folder)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
+endforeach()
+
+install(TARGETS tinytorch EXPORT TinyTorchTargets)
+if(TARGET tito_cli)
+  install(TARGETS tito_cli)
+endif()
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/TinyTorch)
+install(EXPORT TinyTorchTargets NAMESPACE TinyTorch:: DESTINATION ${package_dir})
+
+set(find_dependencies "")
+foreach(dependency IN LISTS TINYTORCH_DEPENDENCIES)
+  string(APPEND find_dependencies "find_dependency(${dependency})\n")
+endforeach()
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/TinyTorchConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/TinyTorchConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/TinyTorchConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/tinytorch.pc.in ${PROJECT_BINARY_DIR}/tinytorch.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/TinyTorchConfig.cmake
+  ${PROJECT_BINARY_DIR}/TinyTorchConfigVersion.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/tinytorch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
