@@ -4,6 +4,7 @@
 
 #include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/pool.h"
+#include "tinytorch/kernels/random.h"
 #include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::kernels {
@@ -17,6 +18,8 @@ std::span<KernelBase* const> all_kernels() {
       &max_pool2d_grad_f32,
       &avg_pool2d_f32,
       &avg_pool2d_grad_f32,
+      &uniform_f32,
+      &dropout_f32,
   };
   return kernels;
 }
