@@ -4,6 +4,7 @@
 
 #include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/pool.h"
+#include "tinytorch/kernels/optim.h"
 #include "tinytorch/kernels/random.h"
 #include "tinytorch/kernels/registry.h"
 
@@ -20,6 +21,9 @@ std::span<KernelBase* const> all_kernels() {
       &avg_pool2d_grad_f32,
       &uniform_f32,
       &dropout_f32,
+      &sgd_step_f32,
+      &adam_step_f32,
+      &sum_squares_f32,
   };
   return kernels;
 }
