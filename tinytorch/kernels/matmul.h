@@ -14,10 +14,11 @@ enum class Activation : uint8_t { kNone, kRelu, kGelu, kGeluTanh };
 //   C: m x n at c + b*c_batch, rows ldc apart, columns contiguous
 // Any strides are right; one unit stride in each of A and B is fast. A batch stride 0 broadcasts.
 // C aliases neither operand. k = 0 gives act(C or 0 + bias). Strides count elements.
-// Sum order (contract): along k in blocks of 256, each block one chain of fused multiply-adds that
-// starts at 0, block sums added in order, then C (accumulate), then bias. Independent of m, n,
-// strides, tiles, threads; bit-equal on every ISA with fma. No slab needs a workspace: block sums
-// are added into C in place.
+// Sum order (contract of the fast variant): along k in blocks of 256, each block one chain of fused
+// multiply-adds that starts at 0; the block sums are added in order to C (accumulate) or to the
+// first of them; then bias. Independent of m, n, strides, tiles, threads; bit-equal on every ISA
+// with fma. The loops add in plain ascending k and are compared by a bound.
+// Uses the scratch slots kA, kB and kC of the calling thread and of the pool's.
 template <class T>
 struct MatmulArgs {
   int64_t m = 0, n = 0, k = 0, batch = 1;

@@ -1,0 +1,298 @@
+// The pieces of the f32 matrix product that are compiled once for each instruction set: the
+// micro-kernel, the packing of operands and the epilogue. The nest that calls them is matmul.cpp.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+#include "tinytorch/kernels/matmul.h"
+
+#if defined(TINYTORCH_MATMUL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TINYTORCH_MATMUL_INL_H_
+#undef TINYTORCH_MATMUL_INL_H_
+#else
+#define TINYTORCH_MATMUL_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+constexpr D d;
+
+// The register tile: kRows x kVecs accumulators, kVecs vectors of B and one broadcast of A at a
+// time fill the register file (32 registers: 28 + 2 + 1; AVX2 has 16: 12 + 2 + 1).
+#if HWY_TARGET == HWY_AVX3
+constexpr int kRows = 14, kLanes = 16;
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kRows = 6, kLanes = 8;
+#elif HWY_TARGET == HWY_SCALAR
+constexpr int kRows = 4, kLanes = 1;
+#else
+constexpr int kRows = 12, kLanes = 4;
+#endif
+constexpr int kVecs = 2;
+constexpr int kCols = kVecs * kLanes;  // columns of a full tile: one panel of B
+
+// ---- The micro-kernel ----
+
+// One tile: C[i,j] = (add ? C[i,j] : 0) + sum over p in [0, kc) of a(i,p) b(p,j), each sum one
+// chain of fused multiply-adds. A comes in one of two orders, named by what has unit stride:
+//   panel: a(i,p) = a[p * a_step + i]    packed, or a transposed matrix in place
+//   rows:  a(i,p) = a[i * a_step + p]    a row-major matrix in place, or its copied rows
+// b(p,j) = b[p * b_step + j]. Nothing overlaps.
+struct TileArgs {
+  int64_t kc;
+  const float* a;
+  int64_t a_step;
+  const float* b;
+  int64_t b_step;
+  float* c;
+  int64_t ldc;
+  bool add;
+  const float* ahead;  // what to prefetch, ahead_step further for each p
+  int64_t ahead_step;
+};
+
+template <int m, int nv, bool rows>
+HWY_NOINLINE void tile(const TileArgs& t) {
+  V acc[m][nv];
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < nv; ++j) acc[i][j] = hn::Zero(d);
+  float* HWY_RESTRICT c = t.c;
+  const int64_t ldc = t.ldc;
+  // C is needed at the end: fetched now, it has arrived by then.
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i) {
+    hwy::Prefetch(c + i * ldc);
+    if (nv > 1) hwy::Prefetch(c + i * ldc + kLanes);
+  }
+  // Three rows for each base pointer: base, base + step, base + 2 * step are addresses that x86
+  // forms inside the load.
+  constexpr int kBases = rows ? (m + 2) / 3 : 1;
+  const float* a[kBases];
+#pragma GCC unroll 8
+  for (int g = 0; g < kBases; ++g) a[g] = t.a + 3 * g * t.a_step;
+  const float* HWY_RESTRICT b = t.b;
+  const float* ahead = t.ahead;
+  const int64_t a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
+  for (int64_t p = 0; p < t.kc; ++p) {
+    V bv[nv];
+#pragma GCC unroll 2
+    for (int j = 0; j < nv; ++j) bv[j] = hn::LoadU(d, b + j * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < m; ++i) {
+      const V av = hn::Set(d, rows ? a[i / 3][i % 3 * a_step] : a[0][i]);
+#pragma GCC unroll 2
+      for (int j = 0; j < nv; ++j) acc[i][j] = hn::MulAdd(av, bv[j], acc[i][j]);
+    }
+#pragma GCC unroll 8
+    for (int g = 0; g < kBases; ++g) a[g] += rows ? 1 : a_step;
+    b += b_step;
+    hwy::Prefetch(ahead);
+    if (nv > 1) hwy::Prefetch(ahead + kLanes);
+    ahead += ahead_step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < nv; ++j) {
+      float* to = c + i * ldc + j * kLanes;
+      hn::StoreU(t.add ? hn::Add(hn::LoadU(d, to), acc[i][j]) : acc[i][j], d, to);
+    }
+  }
+}
+
+using TileFn = void (*)(const TileArgs&);
+template <int nv, bool rows>
+struct TileTable {
+  template <int... i>
+  static constexpr auto make(std::integer_sequence<int, i...>) {
+    struct Table {
+      TileFn fn[sizeof...(i)];
+    };
+    return Table{{tile<i + 1, nv, rows>...}};
+  }
+  static constexpr auto kTable = make(std::make_integer_sequence<int, kRows>());
+};
+
+// The micro-kernel for m rows (1..kRows) and nv vectors of columns (1 or 2).
+inline TileFn tile_fn(int64_t m, int64_t nv, bool rows) {
+  if (rows)
+    return nv == 1 ? TileTable<1, true>::kTable.fn[m - 1] : TileTable<2, true>::kTable.fn[m - 1];
+  return nv == 1 ? TileTable<1, false>::kTable.fn[m - 1] : TileTable<2, false>::kTable.fn[m - 1];
+}
+
+// ---- Partial vectors: the first n lanes (1 <= n <= kLanes); memory beyond them is not touched
+// ----
+
+HWY_INLINE V load_n(const float* from, int64_t n) {
+  if (n >= kLanes) return hn::LoadU(d, from);
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
+#else
+  HWY_ALIGN float lanes[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) lanes[i] = from[i];
+  return hn::Load(d, lanes);
+#endif
+}
+
+HWY_INLINE void store_n(V v, float* to, int64_t n) {
+  if (n >= kLanes) return hn::StoreU(v, d, to);
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(n)), d, to);
+#else
+  HWY_ALIGN float lanes[kLanes];
+  hn::Store(v, d, lanes);
+  for (int64_t i = 0; i < n; ++i) to[i] = lanes[i];
+#endif
+}
+
+// ---- Transposing ----
+
+// out[t] = the elements k = t of kLanes rows of memory, for t in [0, 4): lane r comes from
+// row(r)[t]. Rows are loaded as 128-bit pieces that land in their final block (row 4q + s in block
+// q of vector s); 4x4 transposes inside the blocks do the rest: 2 shuffles a vector instead of 4.
+template <class Row>
+HWY_INLINE void load_transposed(const Row& row, V out[4]) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int t = 0; t < 4; ++t) out[t] = hn::LoadU(d, row(0) + t);
+#else
+  const hn::FixedTag<float, 4> d4;
+  const hn::RepartitionToWide<D> wide;
+  V v[4];
+  for (int s = 0; s < 4; ++s) {
+#if HWY_TARGET == HWY_AVX3
+    const hn::FixedTag<float, 8> d8;
+    const auto lower = hn::Combine(d8, hn::LoadU(d4, row(s + 4)), hn::LoadU(d4, row(s)));
+    const auto upper = hn::Combine(d8, hn::LoadU(d4, row(s + 12)), hn::LoadU(d4, row(s + 8)));
+    v[s] = hn::Combine(d, upper, lower);
+#elif HWY_TARGET == HWY_AVX2
+    v[s] = hn::Combine(d, hn::LoadU(d4, row(s + 4)), hn::LoadU(d4, row(s)));
+#else
+    v[s] = hn::LoadU(d4, row(s));
+#endif
+  }
+  const auto ab0 = hn::BitCast(wide, hn::InterleaveLower(d, v[0], v[1]));
+  const auto ab1 = hn::BitCast(wide, hn::InterleaveUpper(d, v[0], v[1]));
+  const auto cd0 = hn::BitCast(wide, hn::InterleaveLower(d, v[2], v[3]));
+  const auto cd1 = hn::BitCast(wide, hn::InterleaveUpper(d, v[2], v[3]));
+  out[0] = hn::BitCast(d, hn::InterleaveLower(wide, ab0, cd0));
+  out[1] = hn::BitCast(d, hn::InterleaveUpper(wide, ab0, cd0));
+  out[2] = hn::BitCast(d, hn::InterleaveLower(wide, ab1, cd1));
+  out[3] = hn::BitCast(d, hn::InterleaveUpper(wide, ab1, cd1));
+#endif
+}
+
+// to[p * to_step + r] = from[r * from_step + p] for p in [0, length), r in [0, kLanes); rows past
+// `count` repeat the last one.
+HWY_INLINE void transpose_lanes(const float* from, int64_t from_step, int64_t count, int64_t length,
+                                float* to, int64_t to_step) {
+  const float* start[kLanes];
+  for (int64_t r = 0; r < kLanes; ++r) start[r] = from + std::min(r, count - 1) * from_step;
+  int64_t p = 0;
+  for (; p + 4 <= length; p += 4) {
+    V v[4];
+    load_transposed([&](int r) { return start[r] + p; }, v);
+    for (int t = 0; t < 4; ++t) hn::StoreU(v[t], d, to + (p + t) * to_step);
+  }
+  for (; p < length; ++p)
+    for (int64_t r = 0; r < kLanes; ++r) to[p * to_step + r] = start[r][p];
+}
+
+// ---- Packing ----
+
+struct Operand {
+  const float* data;
+  int64_t rs, cs;  // strides of rows and columns
+  const float* at(int64_t i, int64_t j) const { return data + i * rs + j * cs; }
+};
+
+// Columns [0, n) of kc rows of B as a panel: to[p * step + j], step = n rounded up to whole
+// vectors, at most kCols. Columns past n hold zeros or copies: their products are never stored.
+inline void pack_b(const Operand& b, int64_t kc, int64_t n, float* to) {
+  const int64_t step = (n + kLanes - 1) / kLanes * kLanes;
+  for (int64_t j = 0; j < n; j += kLanes) {
+    const int64_t count = std::min<int64_t>(kLanes, n - j);
+    if (b.cs == 1) {
+      for (int64_t p = 0; p < kc; ++p) hn::StoreU(load_n(b.at(p, j), count), d, to + p * step + j);
+    } else if (b.rs == 1) {
+      transpose_lanes(b.at(0, j), b.cs, count, kc, to + j, step);
+    } else {
+      for (int64_t p = 0; p < kc; ++p)
+        for (int64_t r = 0; r < kLanes; ++r)
+          to[p * step + j + r] = r < count ? *b.at(p, j + r) : 0.0f;
+    }
+  }
+}
+
+// Rows [0, m) of kc columns of A as a panel: to[p * kRows + i].
+inline void pack_a_panel(const Operand& a, int64_t m, int64_t kc, float* to) {
+  for (int64_t p = 0; p < kc; ++p, to += kRows) {
+    if (a.rs == 1) {
+      for (int64_t i = 0; i < m; i += kLanes)
+        store_n(load_n(a.at(i, p), std::min<int64_t>(kLanes, m - i)), to + i,
+                std::min<int64_t>(kLanes, m - i));
+    } else {
+      for (int64_t i = 0; i < m; ++i) to[i] = *a.at(i, p);
+    }
+  }
+}
+
+// Copies of rows [0, m): to[i * step + p].
+inline void copy_a_rows(const Operand& a, int64_t m, int64_t kc, float* to, int64_t step) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t p = 0; p < kc; p += kLanes)
+      hn::StoreU(load_n(a.at(i, p), std::min<int64_t>(kLanes, kc - p)), d, to + i * step + p);
+}
+
+// ---- The epilogue ----
+
+struct Epilogue {
+  const float* bias;  // of the first column, or nullptr
+  float* pre;         // of the first element, same strides as c, or nullptr
+  Activation activation;
+};
+
+HWY_INLINE V activate(V x, Activation activation) {
+  if (activation == Activation::kNone) return x;
+  // Max(NaN, 0) is 0 on x86: NaN is put back, as PyTorch does.
+  if (activation == Activation::kRelu)
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, hn::Zero(d)));
+  HWY_ALIGN float lanes[kLanes];
+  hn::Store(x, d, lanes);
+  for (float& y : lanes) {
+    if (activation == Activation::kGelu)
+      y = 0.5f * y * (1.0f + std::erf(y * 0.70710678f));
+    else
+      y = 0.5f * y * (1.0f + std::tanh(0.79788456f * (y + 0.044715f * y * y * y)));
+  }
+  return hn::Load(d, lanes);
+}
+
+// c[i,j] = act((add ? c[i,j] : 0) + from[i * from_step + j] + bias[j]) for an m x n tile in L1.
+HWY_NOINLINE inline void finish_tile(const float* from, int64_t from_step, int64_t m, int64_t n,
+                                     float* c, int64_t ldc, bool add, const Epilogue& e) {
+  for (int64_t j = 0; j < n; j += kLanes) {
+    const int64_t count = std::min<int64_t>(kLanes, n - j);
+    const V bias = e.bias ? load_n(e.bias + j, count) : hn::Zero(d);
+    for (int64_t i = 0; i < m; ++i) {
+      V v = hn::LoadU(d, from + i * from_step + j);
+      float* to = c + i * ldc + j;
+      if (add) v = hn::Add(load_n(to, count), v);
+      if (e.bias) v = hn::Add(v, bias);
+      if (e.pre) store_n(v, e.pre + i * ldc + j, count);
+      store_n(activate(v, e.activation), to, count);
+    }
+  }
+}
+
+}  // namespace tinytorch::kernels::HWY_NAMESPACE::gemm
+HWY_AFTER_NAMESPACE();
+#endif
