@@ -5,14 +5,27 @@
 #include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/matmul.h"
 #include "tinytorch/kernels/pool.h"
+#include "tinytorch/kernels/optim.h"
+#include "tinytorch/kernels/random.h"
 #include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::kernels {
 
 std::span<KernelBase* const> all_kernels() {
   static const std::vector<KernelBase*> kernels = {
-      &matmul_f32,     &conv2d_f32,          &conv2d_grad_input_f32, &conv2d_grad_weight_f32,
-      &max_pool2d_f32, &max_pool2d_grad_f32, &avg_pool2d_f32,        &avg_pool2d_grad_f32,
+      &matmul_f32,
+      &conv2d_f32,
+      &conv2d_grad_input_f32,
+      &conv2d_grad_weight_f32,
+      &max_pool2d_f32,
+      &max_pool2d_grad_f32,
+      &avg_pool2d_f32,
+      &avg_pool2d_grad_f32,
+      &uniform_f32,
+      &dropout_f32,
+      &sgd_step_f32,
+      &adam_step_f32,
+      &sum_squares_f32,
   };
   return kernels;
 }
