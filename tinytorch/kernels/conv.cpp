@@ -12,12 +12,17 @@ namespace {
 constexpr Variant<void(const ConvArgs<float>&)> kForward[] = {
     {"loops", loops::conv2d<float>, "seven plain loops, NCHW"},
     {"im2col", loops::conv2d_im2col<float>, "copy the windows to columns, then a matrix product"},
+    {"simd", simd::conv2d, "direct: the micro-kernel over overlapping rows, channels last"},
 };
 constexpr Variant<void(const ConvGradInputArgs<float>&)> kGradInput[] = {
     {"loops", loops::conv2d_grad_input<float>, "the forward loops with the arrow turned, NCHW"},
+    {"simd", simd::conv2d_grad_input,
+     "direct convolution of dy with the flipped kernel, by phases"},
 };
 constexpr Variant<void(const ConvGradWeightArgs<float>&)> kGradWeight[] = {
     {"loops", loops::conv2d_grad_weight<float>, "one sum over all pixels a weight, NCHW"},
+    {"simd", simd::conv2d_grad_weight,
+     "the micro-kernel along the pixels, in place, channels last"},
 };
 
 }  // namespace

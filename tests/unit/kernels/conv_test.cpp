@@ -3,16 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <string>
 
 #include "image_test_util.h"
 #include "tinytorch/core/error.h"
+#include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/simd/isa.h"
 
 namespace tinytorch::kernels {
 namespace {
 
 using testing::random_vector;
 using testing::TestRandom;
+using testing::to_nchw;
+using testing::to_nhwc;
 
 ConvGeometry geometry(int64_t n, int64_t c, int64_t h, int64_t w, int64_t o, int64_t kh, int64_t kw,
                       int64_t stride = 1, int64_t pad = 0, int64_t dilation = 1,
@@ -159,6 +165,21 @@ void check(const Result<T>& got, const Problem<T>& p) {
   expect_close(got.db, want.db, want.db_abs, pixels, "dbias", g);
 }
 
+// The simd variant through channels-last copies.
+Result<float> run_simd(const Problem<float>& p) {
+  const ConvGeometry& g = p.g;
+  const int64_t in = g.h * g.w, out = g.oh * g.ow;
+  const auto x = to_nhwc(p.x, g.n, g.c, in), dy = to_nhwc(p.dy, g.n, g.o, out);
+  std::vector<float> y(dy.size(), 7), dx(x.size(), 7);
+  Result<float> r;
+  r.dw.assign(p.w.size(), 7), r.db.assign(p.bias.size(), 7);
+  simd::conv2d({g, x.data(), p.w.data(), p.bias.data(), y.data(), Activation::kNone});
+  simd::conv2d_grad_input({g, dy.data(), p.w.data(), dx.data()});
+  simd::conv2d_grad_weight({g, x.data(), dy.data(), r.dw.data(), r.db.data(), false});
+  r.y = to_nchw(y, g.n, g.o, out), r.dx = to_nchw(dx, g.n, g.c, in);
+  return r;
+}
+
 TEST(ConvOutputSize, CountsWindowPositions) {
   EXPECT_EQ(conv_output_size(28, 3, 1, 1, 1), 28);
   EXPECT_EQ(conv_output_size(32, 3, 2, 1, 1), 16);
@@ -212,6 +233,123 @@ TEST(ConvLoops, AccumulatesWeightGradients) {
       ConvGradWeightArgs<double>{p.g, p.x.data(), p.dy.data(), dw.data(), db.data(), true});
   for (size_t i = 0; i < dw.size(); ++i) EXPECT_DOUBLE_EQ(dw[i], 2 * once.dw[i]);
   for (size_t i = 0; i < db.size(); ++i) EXPECT_DOUBLE_EQ(db[i], 2 * once.db[i]);
+}
+
+TEST(ConvLayout, FollowsTheChosenVariantsAndRefusesAMixture) {
+  EXPECT_EQ(conv2d_layout(), ImageLayout::kNhwc);
+  const KernelOverride forward("conv2d", "im2col");
+  EXPECT_THROW(conv2d_layout(), ConfigError);
+  const KernelOverride input("conv2d_grad_input", "loops"), weight("conv2d_grad_weight", "loops");
+  EXPECT_EQ(conv2d_layout(), ImageLayout::kNchw);
+}
+
+TEST(ConvSimd, MatchesReferenceOnRandomGeometries) {
+  TestRandom random(2);
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    const auto p = make_problem<float>(random_geometry(random), seed);
+    check(run_simd(p), p);
+  }
+}
+
+TEST(ConvSimd, MatchesReferenceOnTheLayersOfTheModels) {
+  for (const ConvGeometry& g :
+       {geometry(3, 1, 28, 28, 32, 3, 3, 1, 1), geometry(2, 32, 14, 14, 64, 3, 3, 1, 1),
+        geometry(2, 3, 32, 32, 16, 3, 3, 1, 1), geometry(3, 16, 16, 16, 32, 3, 3, 2, 1),
+        geometry(3, 16, 16, 16, 32, 1, 1, 2, 0), geometry(2, 64, 8, 8, 10, 1, 1),
+        geometry(1, 48, 9, 9, 96, 5, 5, 1, 2), geometry(2, 320, 5, 4, 33, 1, 1)}) {
+    const auto p = make_problem<float>(g, 77);
+    check(run_simd(p), p);
+  }
+}
+
+TEST(ConvSimd, ReluAndGeluFollowTheBias) {
+  const auto p = make_problem<float>(geometry(2, 5, 9, 7, 21, 3, 3, 1, 1), 3);
+  const int64_t out = p.g.oh * p.g.ow;
+  const auto x = to_nhwc(p.x, 2, 5, 63);
+  for (Activation act : {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh}) {
+    std::vector<float> want(p.dy.size()), y(p.dy.size());
+    loops::conv2d(ConvArgs<float>{p.g, p.x.data(), p.w.data(), p.bias.data(), want.data(), act});
+    simd::conv2d({p.g, x.data(), p.w.data(), p.bias.data(), y.data(), act});
+    y = to_nchw(y, 2, 21, out);
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], want[i], 1e-5);
+  }
+}
+
+TEST(ConvSimd, ReluKeepsNan) {
+  auto p = make_problem<float>(geometry(1, 2, 4, 4, 3, 1, 1), 3);
+  p.bias[1] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> y(p.dy.size());
+  simd::conv2d({p.g, p.x.data(), p.w.data(), p.bias.data(), y.data(), Activation::kRelu});
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i % 3 == 1) << i;
+}
+
+TEST(ConvSimd, AccumulatesWeightGradients) {
+  const auto p = make_problem<float>(geometry(3, 9, 8, 7, 18, 3, 3, 1, 1), 5);
+  const auto once = run_simd(p);
+  const auto x = to_nhwc(p.x, 3, 9, 56), dy = to_nhwc(p.dy, 3, 18, 56);
+  auto dw = once.dw, db = once.db;
+  simd::conv2d_grad_weight({p.g, x.data(), dy.data(), dw.data(), db.data(), true});
+  for (size_t i = 0; i < dw.size(); ++i) EXPECT_EQ(dw[i], 2 * once.dw[i]);
+  for (size_t i = 0; i < db.size(); ++i) EXPECT_EQ(db[i], 2 * once.db[i]);
+  simd::conv2d_grad_weight({p.g, x.data(), dy.data(), dw.data(), nullptr, false});
+  EXPECT_EQ(dw, once.dw) << "without dbias";
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// Geometries whose work is cut into several bands, slabs and panels.
+std::vector<Problem<float>> problems_worth_threads() {
+  std::vector<Problem<float>> problems;
+  for (const ConvGeometry& g :
+       {geometry(5, 24, 30, 30, 40, 3, 3, 1, 1), geometry(9, 16, 31, 29, 35, 3, 3, 2, 1),
+        geometry(40, 3, 16, 16, 16, 3, 3, 1, 1), geometry(6, 32, 20, 20, 32, 3, 3, 1, 1, 1, 32),
+        geometry(4, 300, 13, 13, 17, 1, 1), geometry(4, 12, 20, 20, 18, 3, 3, 1, 2, 2, 3)})
+    problems.push_back(make_problem<float>(g, 5));
+  return problems;
+}
+
+TEST(ConvSimd, BitsDoNotDependOnTheNumberOfThreads) {
+  const int before = num_threads();
+  for (const auto& p : problems_worth_threads()) {
+    set_num_threads(1);
+    const auto one = run_simd(p);
+    for (int threads : {2, 3}) {
+      set_num_threads(threads);
+      const auto many = run_simd(p);
+      EXPECT_TRUE(same_bits(one.y, many.y)) << describe(p.g);
+      EXPECT_TRUE(same_bits(one.dx, many.dx)) << describe(p.g);
+      EXPECT_TRUE(same_bits(one.dw, many.dw)) << describe(p.g);
+      EXPECT_TRUE(same_bits(one.db, many.db)) << describe(p.g);
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST(ConvSimd, BitsDoNotDependOnTheInstructionSet) {
+  if (!set_isa("avx512")) GTEST_SKIP() << "needs two fused targets";
+  for (const auto& p : problems_worth_threads()) {
+    set_isa("avx512");
+    const auto wide = run_simd(p);
+    set_isa("avx2");
+    const auto narrow = run_simd(p);
+    EXPECT_TRUE(same_bits(wide.y, narrow.y)) << describe(p.g);
+    EXPECT_TRUE(same_bits(wide.dx, narrow.dx)) << describe(p.g);
+    EXPECT_TRUE(same_bits(wide.dw, narrow.dw)) << describe(p.g);
+    EXPECT_TRUE(same_bits(wide.db, narrow.db)) << describe(p.g);
+  }
+  set_isa(nullptr);
+}
+
+TEST(ConvSimd, ScalarTargetMatchesReference) {
+  if (!set_isa("scalar")) GTEST_SKIP() << "not in this build";
+  TestRandom random(4);
+  for (uint64_t seed = 0; seed < 15; ++seed) {
+    const auto p = make_problem<float>(random_geometry(random), seed);
+    check(run_simd(p), p);
+  }
+  set_isa(nullptr);
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+
+// Internal to the simd convolutions: one direct convolution over channels-last images. The forward
+// pass is one of them; the gradient with respect to the input is one for each phase of the stride.
+
+namespace tinytorch::kernels::simd {
+
+// y[n,i,j,o] = act( bias[o] + sum_{p,q,c} x[n, top + i*stride_h + p*dil_h,
+//                                              left + j*stride_w + q*dil_w, c] * weight(o,c,p,q) )
+// x is dense n x h x w x (groups*cg), zero outside of the image. The output channels of a pixel
+// are contiguous (groups*og); pixels, rows and images of y lie y_pixel, y_row, y_image apart.
+// weight(o,c,p,q) of group g stands at weight + g*w_group + o*w_o + c*w_c + p*w_p + q*w_q: strides
+// may be negative, which is how a kernel is flipped. Nothing aliases.
+//
+// Order of every sum (as for matmul): k = (p,q,c) flattened, chains of 256 fused multiply-adds that
+// start at 0, chain sums added in order, then bias. Tiles, bands and threads are free.
+struct DirectConv {
+  int64_t n = 0, groups = 1, cg = 0, og = 0;
+  const float* x = nullptr;
+  int64_t h = 0, w = 0;
+  int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, dil_h = 1, dil_w = 1, top = 0, left = 0;
+  const float* weight = nullptr;
+  int64_t w_group = 0, w_o = 0, w_c = 0, w_p = 0, w_q = 0;
+  const float* bias = nullptr;
+  bool relu = false;
+  float* y = nullptr;
+  int64_t oh = 0, ow = 0, y_pixel = 0, y_row = 0, y_image = 0;
+};
+void direct_conv(const DirectConv& conv);
+
+// Copies rows [row, row + rows) x columns [col, col + cols) of an image (h x w pixels of c floats)
+// to dst, dense, with zeros for what lies outside of the image.
+struct PaddedCopy {
+  const float* image;
+  int64_t h, w, c, row, rows, col, cols;
+};
+void padded_copy(const PaddedCopy& p, float* dst);
+
+}  // namespace tinytorch::kernels::simd
