@@ -6,6 +6,7 @@
 #include "tinytorch/kernels/matmul.h"
 #include "tinytorch/kernels/pool.h"
 #include "tinytorch/kernels/optim.h"
+#include "tinytorch/kernels/pointwise.h"
 #include "tinytorch/kernels/random.h"
 #include "tinytorch/kernels/registry.h"
 
@@ -14,6 +15,7 @@ namespace tinytorch::kernels {
 std::span<KernelBase* const> all_kernels() {
   static const std::vector<KernelBase*> kernels = {
       &matmul_f32,
+      &pointwise,
       &conv2d_f32,
       &conv2d_grad_input_f32,
       &conv2d_grad_weight_f32,

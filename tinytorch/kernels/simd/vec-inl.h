@@ -137,6 +137,18 @@ HWY_INLINE void Vec<T>::store_n(T* p, size_t n) const {
 #endif
 }
 
+// The type of a condition in a formula over V: bool for numbers, Mask<T> for Vec<T>.
+template <class V>
+struct MaskOfType {
+  using Type = bool;
+};
+template <class T>
+struct MaskOfType<Vec<T>> {
+  using Type = Mask<T>;
+};
+template <class V>
+using MaskOf = typename MaskOfType<V>::Type;
+
 // c[0] x^(n-1) + ... + c[n-1] by Horner's rule.
 template <class T, size_t kCount>
 HWY_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[kCount]) {
