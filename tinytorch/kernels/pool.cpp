@@ -7,15 +7,19 @@ namespace {
 
 constexpr Variant<void(const MaxPoolArgs<float>&)> kMaxPool[] = {
     {"loops", loops::max_pool2d<float>, "plain loops, either layout"},
+    {"simd", simd::max_pool2d, "a vector of channels at a time, 2x2 unrolled, channels last"},
 };
 constexpr Variant<void(const MaxPoolGradArgs<float>&)> kMaxPoolGrad[] = {
     {"loops", loops::max_pool2d_grad<float>, "plain loops, either layout"},
+    {"simd", simd::max_pool2d_grad, "each input gathers from the windows over it, channels last"},
 };
 constexpr Variant<void(const AvgPoolArgs<float>&)> kAvgPool[] = {
     {"loops", loops::avg_pool2d<float>, "plain loops, either layout"},
+    {"simd", simd::avg_pool2d, "a vector of channels at a time, channels last"},
 };
 constexpr Variant<void(const AvgPoolGradArgs<float>&)> kAvgPoolGrad[] = {
     {"loops", loops::avg_pool2d_grad<float>, "plain loops, either layout"},
+    {"simd", simd::avg_pool2d_grad, "each input gathers from the windows over it, channels last"},
 };
 
 }  // namespace

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 
 #include "image_test_util.h"
+#include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/simd/isa.h"
 
 namespace tinytorch::kernels {
 namespace {
@@ -101,6 +104,9 @@ template <class T>
 constexpr Functions<T> kLoops = {loops::max_pool2d<T>, loops::max_pool2d_grad<T>,
                                  loops::avg_pool2d<T>, loops::avg_pool2d_grad<T>};
 
+constexpr Functions<float> kSimd = {simd::max_pool2d, simd::max_pool2d_grad, simd::avg_pool2d,
+                                    simd::avg_pool2d_grad};
+
 template <class T>
 void check(const Functions<T>& f, const PoolGeometry& g, ImageLayout layout,
            const std::vector<T>& x_nchw, const std::vector<T>& dy_nchw) {
@@ -168,6 +174,44 @@ TEST(PoolLoops, FirstMaximumAndFirstNanWin) {
   EXPECT_TRUE(std::isnan(y[1]));
   EXPECT_EQ(y[2], -1);
   EXPECT_EQ(index, (std::vector<uint8_t>{1, 1, 0}));
+}
+
+TEST(PoolSimd, MatchesReferenceOnEveryTarget) {
+  check_random(kSimd, ImageLayout::kNchw, 10);
+  for (const char* isa : {"avx512", "avx2", "neon", "scalar"}) {
+    if (!set_isa(isa)) continue;
+    check_random(kSimd, ImageLayout::kNhwc, 60);
+  }
+  set_isa(nullptr);
+}
+
+TEST(PoolSimd, EqualsTheLoopsBitForBitForAnyNumberOfThreads) {
+  TestRandom random(5);
+  const int before = num_threads();
+  for (const PoolGeometry& g : {geometry(8, 48, 40, 40, 2, 2), geometry(4, 35, 33, 31, 3, 2, 1),
+                                geometry(16, 64, 8, 8, 8, 8)}) {
+    const auto x = random_vector<float>(g.n * g.c * g.h * g.w, random);
+    const auto dy = random_vector<float>(g.n * g.c * g.oh * g.ow, random);
+    const auto run = [&](const Functions<float>& f) {
+      std::vector<float> all[4] = {dy, x, dy, x};
+      std::vector<uint8_t> index(dy.size());
+      const ImageLayout layout = ImageLayout::kNhwc;
+      f.max({g, layout, x.data(), all[0].data(), index.data()});
+      f.max_grad({g, layout, dy.data(), index.data(), all[1].data()});
+      f.avg({g, layout, x.data(), all[2].data()});
+      f.avg_grad({g, layout, dy.data(), all[3].data()});
+      std::vector<float> joined(index.begin(), index.end());
+      for (const auto& v : all) joined.insert(joined.end(), v.begin(), v.end());
+      return joined;
+    };
+    const auto want = run(kLoops<float>);
+    for (int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      const auto got = run(kSimd);
+      EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0) << threads;
+    }
+  }
+  set_num_threads(before);
 }
 
 }  // namespace
