@@ -8,6 +8,7 @@
 #include "tinytorch/kernels/optim.h"
 #include "tinytorch/kernels/pointwise.h"
 #include "tinytorch/kernels/random.h"
+#include "tinytorch/kernels/reduce.h"
 #include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::kernels {
@@ -28,6 +29,9 @@ std::span<KernelBase* const> all_kernels() {
       &sgd_step_f32,
       &adam_step_f32,
       &sum_squares_f32,
+      &sum_f32,
+      &max_f32,
+      &sum_squared_deviation_f32,
   };
   return kernels;
 }
