@@ -1,6 +1,8 @@
 // tito kernels: every operation's kernel variants, which one runs here, and why.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -15,12 +17,15 @@ void print_table() {
   using kernels::all_kernels;
   fmt::print("Instruction set of the simd kernels: {} (TINYTORCH_ISA restricts it)\n\n",
              kernels::simd_target());
+  size_t width = 0;
+  for (const kernels::KernelBase* kernel : all_kernels())
+    width = std::max(width, std::strlen(kernel->op()));
   for (const kernels::KernelBase* kernel : all_kernels()) {
     for (int i = 0; i < kernel->count(); ++i) {
       const bool chosen = i == kernel->chosen();
-      const std::string line = fmt::format("{:<16} {} {:<8} {}{}", i == 0 ? kernel->op() : "",
-                                           chosen ? "*" : " ", kernel->name(i), kernel->idea(i),
-                                           chosen ? fmt::format(" [{}]", kernel->reason()) : "");
+      const std::string line = fmt::format(
+          "{:<{}} {} {:<8} {}{}", i == 0 ? kernel->op() : "", width, chosen ? "*" : " ",
+          kernel->name(i), kernel->idea(i), chosen ? fmt::format(" [{}]", kernel->reason()) : "");
       fmt::print("{}\n", chosen ? styled(stdout, Style::kBold, line) : line);
     }
   }

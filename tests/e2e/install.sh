@@ -1,0 +1,33 @@
+#!/bin/sh
+# Another project finds, builds against and runs the installed library.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+prefix=$TEST_TMP/a\ prefix
+source=$TINYTORCH_HOME/tests/install
+
+check 'installs to a prefix' cmake --install "$TINYTORCH_HOME/build/release" --prefix "$prefix"
+check 'the installed tool runs' "$prefix/bin/tito" kernels --json
+check 'no private header is installed' sh -c '
+  find "$1/include" -name "*.h" | grep -E -f "$2" && exit 1; exit 0' sh "$prefix" \
+  "$TINYTORCH_HOME/cmake/private-headers.txt"
+
+# Every public header compiles in a project that has only the installed ones.
+all=$TEST_TMP/all_headers.cpp
+(cd "$prefix/include" && find tinytorch -name '*.h' | sort | sed 's/.*/#include "&"/') >"$all"
+check 'there are public headers' [ -s "$all" ]
+check 'find_package: configures' cmake -S "$source" -B "$TEST_TMP/build" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$prefix" -DALL_HEADERS="$all"
+check 'find_package: builds, with every public header' cmake --build "$TEST_TMP/build"
+check 'find_package: runs' "$TEST_TMP/build/consumer"
+
+if command -v pkg-config >/dev/null 2>&1; then
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tinytorch.pc)")
+  export PKG_CONFIG_PATH
+  check 'pkg-config: builds' sh -c 'eval "c++ -std=c++20 \"$1\" -o \"$2\" \
+    $(pkg-config --define-prefix --cflags --libs tinytorch)"' sh "$source/main.cpp" \
+    "$TEST_TMP/by-pkg-config"
+  check 'pkg-config: runs' "$TEST_TMP/by-pkg-config"
+else
+  skip pkg-config 'not installed'
+fi
+finish

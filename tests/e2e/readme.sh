@@ -1,0 +1,22 @@
+#!/bin/sh
+# Every command of the README runs, but the test run itself; CI runs that one as it stands there.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+cd "$TINYTORCH_HOME" || exit 1
+
+# The lines of the README's `sh` blocks, without comments.
+awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } on' README.md | sed 's/ *#.*//' |
+  grep -v '^$' >"$TEST_TMP/commands"
+check 'the README has the test command' grep -qx './tito selftest' "$TEST_TMP/commands"
+check '.ci/run runs it as it stands there' grep -qx './tito selftest' .ci/run
+while read -r command; do
+  case $command in './tito selftest'*) continue ;; esac
+  check "$command" sh -c "$command" </dev/null
+done <"$TEST_TMP/commands"
+
+# The map of the repository names what is there.
+grep -oE '^\| `[a-z0-9_./-]+`' README.md | tr -d '|` ' >"$TEST_TMP/paths"
+while read -r path; do
+  check "the map's $path exists" [ -e "$path" ]
+done <"$TEST_TMP/paths"
+finish

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Format and lint with the tools of LLVM 19.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+cd "$TINYTORCH_HOME" || exit 1
+git ls-files '*.h' '*.cpp' >"$TEST_TMP/files"
+if command -v clang-format-19 >/dev/null 2>&1; then
+  check 'clang-format' xargs clang-format-19 --dry-run -Werror <"$TEST_TMP/files"
+else
+  skip clang-format 'clang-format-19 is not installed'
+fi
+if command -v clang-tidy-19 >/dev/null 2>&1; then
+  # The tests' precompiled header is g++'s: the library and the tool only.
+  grep -E '^(tinytorch|cli|bench|milestones)/.*\.cpp$' "$TEST_TMP/files" |
+    xargs -n 4 -P "$(nproc)" clang-tidy-19 --quiet -p build/release --warnings-as-errors='*' \
+      >"$TEST_TMP/tidy.log" 2>"$TEST_TMP/tidy.err"
+  code=$?
+  : >"$err"
+  [ "$code" = 0 ] || cat "$TEST_TMP/tidy.log" "$TEST_TMP/tidy.err"
+  expect 'clang-tidy' 0
+else
+  skip clang-tidy 'clang-tidy-19 is not installed'
+fi
+if command -v shellcheck >/dev/null 2>&1; then
+  check 'shellcheck' shellcheck -x -e SC2016,SC2034 tito tests/*.sh tests/*/*.sh
+else
+  skip shellcheck 'not installed'
+fi
+finish
