@@ -74,5 +74,5 @@ planted tinytorch/nn/x.h '# include <fmt/format.h>' 'foreign header'
 planted tinytorch/nn/x.cpp '#include "linear.h"' 'from the root'
 planted tinytorch/extra/x.cpp '#include "tinytorch/core/shape.h"' 'no floor'
 planted cli/x.cpp '#include "tinytorch/core/format.h"' 'a private header'
-planted bench/x.cpp '#include <tinytorch/kernels/simd/vec.h>' 'a private header'
+planted bench/x.cpp '#include <tinytorch/kernels/simd/vec-inl.h>' 'a private header'
 finish
