@@ -4,6 +4,8 @@ include(CMakePackageConfigHelpers)
 
 # Public headers: all but those that match a line of private-headers.txt.
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/private-headers.txt private REGEX "^[^#]")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+  ${CMAKE_CURRENT_LIST_DIR}/private-headers.txt)
 list(JOIN private "|" private)
 file(GLOB_RECURSE TINYTORCH_PUBLIC_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   tinytorch/*.h)
