@@ -17,6 +17,7 @@ std::span<KernelBase* const> all_kernels() {
   static const std::vector<KernelBase*> kernels = {
       &matmul_f32,
       &pointwise,
+      &copy_kernel,
       &conv2d_f32,
       &conv2d_grad_input_f32,
       &conv2d_grad_weight_f32,

@@ -3,6 +3,7 @@
 
 #include "tinytorch/core/dtype.h"
 #include "tinytorch/core/shape.h"
+#include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::kernels {
 
@@ -17,7 +18,7 @@ using RowFn = void (*)(char* const* data, const int64_t* step, int64_t n, const 
 
 struct WalkArgs {
   int operands = 0;
-  Shape shape;                   // rank 0: one element
+  Shape shape;  // rank 0: one element
   char* data[kMaxOperands];
   Strides stride[kMaxOperands];  // bytes, one for each dimension; 0 broadcasts
   RowFn row = nullptr;
@@ -36,7 +37,7 @@ void walk(const WalkArgs& args);
 void parallel_walk(WalkArgs args, double element_ns);
 
 // y[i] = x[i] for any strides and any two dtypes (conversion as a C cast; to bool: x != 0; to bf16:
-// to nearest even). Transposed copies go through blocked tiles.
+// to nearest even). x and y do not overlap; an x stride of 0 repeats an element.
 struct CopyArgs {
   Shape shape;
   const void* x = nullptr;
@@ -46,6 +47,26 @@ struct CopyArgs {
   DType y_dtype = DType::kF32;
   Strides y_stride;  // elements
 };
-void copy(const CopyArgs& args);
+extern Kernel<void(const CopyArgs&)> copy_kernel;  // "copy"
+void copy(const CopyArgs& args);                   // the chosen variant
+
+// y[i] = *value for any strides; *value has the dtype of y.
+struct FillArgs {
+  Shape shape;
+  void* y = nullptr;
+  DType dtype = DType::kF32;
+  Strides y_stride;  // elements
+  const void* value = nullptr;
+};
+void fill(const FillArgs& args);
+
+namespace loops {
+// One row of a copy without conversion, items of `item` bytes (a student's task).
+void copy_row(char* const* data, const int64_t* step, int64_t n, int64_t item);
+void copy(const CopyArgs& args);  // walk over rows
+}  // namespace loops
+namespace simd {
+void copy(const CopyArgs& args);  // and flat copies, transposes through tiles
+}
 
 }  // namespace tinytorch::kernels
