@@ -25,6 +25,15 @@ constexpr Variant<void(const ConvGradWeightArgs<float>&)> kGradWeight[] = {
      "the micro-kernel along the pixels, in place, channels last"},
 };
 
+constexpr Variant<void(const ConvPoolArgs<float>&)> kPool[] = {
+    {"loops", loops::conv2d_pool<float>, "convolution, then max pooling, NCHW"},
+    {"simd", simd::conv2d_pool, "two rows in cache at a time, then their maxima, channels last"},
+};
+constexpr Variant<void(const ConvPoolGradArgs<float>&)> kPoolGrad[] = {
+    {"loops", loops::conv2d_pool_grad<float>, "scatter to the winners that are not clipped, NCHW"},
+    {"simd", simd::conv2d_pool_grad, "a vector of channels at a time, channels last"},
+};
+
 }  // namespace
 
 Kernel<void(const ConvArgs<float>&)> conv2d_f32("conv2d", kForward);
@@ -33,18 +42,23 @@ Kernel<void(const ConvGradInputArgs<float>&)> conv2d_grad_input_f32("conv2d_grad
 Kernel<void(const ConvGradWeightArgs<float>&)> conv2d_grad_weight_f32("conv2d_grad_weight",
                                                                       kGradWeight);
 
-// One tensor passes through all three, so a hand-picked variant must be picked for all of them.
+Kernel<void(const ConvPoolArgs<float>&)> conv2d_pool_f32("conv2d_pool", kPool);
+Kernel<void(const ConvPoolGradArgs<float>&)> conv2d_pool_grad_f32("conv2d_pool_grad", kPoolGrad);
+
+// One tensor passes through all of them, so a hand-picked variant must be picked for all of them.
 ImageLayout conv2d_layout() {
   const auto is_simd = [](const KernelBase& k) {
     return std::strcmp(k.name(k.chosen()), "simd") == 0;
   };
   const bool simd = is_simd(conv2d_f32);
-  for (const KernelBase* k : {static_cast<const KernelBase*>(&conv2d_grad_input_f32),
-                              static_cast<const KernelBase*>(&conv2d_grad_weight_f32)})
+  const KernelBase* others[] = {&conv2d_grad_input_f32, &conv2d_grad_weight_f32, &conv2d_pool_f32,
+                                &conv2d_pool_grad_f32};
+  for (const KernelBase* k : others)
     if (is_simd(*k) != simd)
       raise<ConfigError>(
           "conv2d runs as '{}' but {} as '{}': they take different image layouts. Hint: choose "
-          "all of conv2d, conv2d_grad_input and conv2d_grad_weight.",
+          "one layout's variants for all of conv2d, conv2d_grad_input, conv2d_grad_weight, "
+          "conv2d_pool and conv2d_pool_grad.",
           conv2d_f32.name(conv2d_f32.chosen()), k->op(), k->name(k->chosen()));
   return simd ? ImageLayout::kNhwc : ImageLayout::kNchw;
 }

@@ -21,6 +21,8 @@ std::span<KernelBase* const> all_kernels() {
       &conv2d_f32,
       &conv2d_grad_input_f32,
       &conv2d_grad_weight_f32,
+      &conv2d_pool_f32,
+      &conv2d_pool_grad_f32,
       &max_pool2d_f32,
       &max_pool2d_grad_f32,
       &avg_pool2d_f32,

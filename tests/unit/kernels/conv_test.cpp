@@ -10,6 +10,7 @@
 #include "image_test_util.h"
 #include "tinytorch/core/error.h"
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/pool.h"
 #include "tinytorch/kernels/simd/isa.h"
 
 namespace tinytorch::kernels {
@@ -240,6 +241,7 @@ TEST(ConvLayout, FollowsTheChosenVariantsAndRefusesAMixture) {
   const KernelOverride forward("conv2d", "im2col");
   EXPECT_THROW(conv2d_layout(), ConfigError);
   const KernelOverride input("conv2d_grad_input", "loops"), weight("conv2d_grad_weight", "loops");
+  const KernelOverride pool("conv2d_pool", "loops"), pool_grad("conv2d_pool_grad", "loops");
   EXPECT_EQ(conv2d_layout(), ImageLayout::kNchw);
 }
 
@@ -325,6 +327,75 @@ TEST(ConvSimd, BitsDoNotDependOnTheNumberOfThreads) {
     }
   }
   set_num_threads(before);
+}
+
+// Everything of the fused forward and its gradient, in NCHW.
+template <class T>
+struct Pooled {
+  std::vector<T> y, dconv;
+  std::vector<uint8_t> index;
+};
+
+TEST(ConvPool, EqualsConvolutionThenPooling) {
+  TestRandom random(6);
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    ConvGeometry g = seed == 0 ? geometry(2, 1, 28, 28, 32, 3, 3, 1, 1) : random_geometry(random);
+    if (g.oh < 2 || g.ow < 2) continue;
+    const bool relu = seed % 3 != 0;
+    auto p = make_problem<float>(g, seed);
+    if (seed % 7 == 0) p.bias[0] = std::numeric_limits<float>::quiet_NaN();
+    const int64_t out = g.oh / 2 * (g.ow / 2), count = g.n * g.o * out;
+    const auto dy = random_vector<float>(count, random);
+    Pooled<float> want{std::vector<float>(dy), p.dy, std::vector<uint8_t>(dy.size())};
+    // The same products in the same order as the simd convolution, pooled by the loops.
+    const auto x = to_nhwc(p.x, g.n, g.c, g.h * g.w);
+    std::vector<float> full(p.dy.size());
+    const Activation act = relu ? Activation::kRelu : Activation::kNone;
+    simd::conv2d({g, x.data(), p.w.data(), p.bias.data(), full.data(), act});
+    full = to_nchw(full, g.n, g.o, g.oh * g.ow);
+    const PoolGeometry pool{g.n, g.o, g.oh, g.ow, 2, 2, g.oh / 2, g.ow / 2, 2, 2, 0, 0, true};
+    const auto nchw = ImageLayout::kNchw;
+    loops::max_pool2d(
+        MaxPoolArgs<float>{pool, nchw, full.data(), want.y.data(), want.index.data()});
+    loops::conv2d_pool_grad(ConvPoolGradArgs<float>{g, dy.data(), want.y.data(), want.index.data(),
+                                                    want.dconv.data(), relu});
+    for (size_t i = 0; i < full.size(); ++i) {  // the loops' gradient against first principles
+      const auto at = static_cast<int64_t>(i);
+      const int64_t col = at % g.ow, row = at / g.ow % g.oh, plane = at / g.ow / g.oh;
+      float expected = 0;
+      if (row / 2 < g.oh / 2 && col / 2 < g.ow / 2) {
+        const auto w = static_cast<size_t>(plane * out + row / 2 * (g.ow / 2) + col / 2);
+        const bool clipped = relu && want.y[w] <= 0;
+        if (want.index[w] == row % 2 * 2 + col % 2 && !clipped) expected = dy[w];
+      }
+      ASSERT_EQ(want.dconv[i], expected) << describe(g);
+    }
+    Pooled<float> got{std::vector<float>(dy.size(), 7), std::vector<float>(p.dy.size(), 7),
+                      std::vector<uint8_t>(dy.size(), 9)};
+    simd::conv2d_pool(
+        {g, x.data(), p.w.data(), p.bias.data(), got.y.data(), got.index.data(), relu});
+    const auto dy_nhwc = to_nhwc(dy, g.n, g.o, out);
+    simd::conv2d_pool_grad(
+        {g, dy_nhwc.data(), got.y.data(), got.index.data(), got.dconv.data(), relu});
+    EXPECT_TRUE(same_bits(to_nchw(got.y, g.n, g.o, out), want.y)) << describe(g);
+    EXPECT_EQ(to_nchw(got.index, g.n, g.o, out), want.index) << describe(g);
+    EXPECT_EQ(to_nchw(got.dconv, g.n, g.o, g.oh * g.ow), want.dconv) << describe(g);
+  }
+}
+
+TEST(ConvPool, LoopsMatchTheirParts) {
+  const auto p = make_problem<double>(geometry(2, 3, 7, 8, 4, 3, 3, 1, 1), 9);
+  std::vector<double> full(p.dy.size()), y(2 * 4 * 3 * 4), y2(y);
+  std::vector<uint8_t> index(y.size()), index2(y.size());
+  loops::conv2d(
+      ConvArgs<double>{p.g, p.x.data(), p.w.data(), p.bias.data(), full.data(), Activation::kRelu});
+  const PoolGeometry pool{2, 4, 7, 8, 2, 2, 3, 4, 2, 2, 0, 0, true};
+  loops::max_pool2d(
+      MaxPoolArgs<double>{pool, ImageLayout::kNchw, full.data(), y.data(), index.data()});
+  loops::conv2d_pool(ConvPoolArgs<double>{p.g, p.x.data(), p.w.data(), p.bias.data(), y2.data(),
+                                          index2.data(), true});
+  EXPECT_EQ(y, y2);
+  EXPECT_EQ(index, index2);
 }
 
 TEST(ConvSimd, BitsDoNotDependOnTheInstructionSet) {

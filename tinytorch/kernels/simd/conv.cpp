@@ -29,28 +29,45 @@ float gelu(float v, Activation activation) {
   return 0.5f * v * (1.0f + std::tanh(0.79788456080286536f * (v + 0.044715f * v * v * v)));
 }
 
+// All of a forward convolution but where its output goes.
+DirectConv forward_conv(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                        bool relu) {
+  DirectConv d;
+  d.n = g.n, d.groups = g.groups, d.cg = g.c / g.groups, d.og = g.o / g.groups;
+  d.x = x, d.h = g.h, d.w = g.w;
+  d.kh = g.kh, d.kw = g.kw, d.stride_h = g.stride_h, d.stride_w = g.stride_w;
+  d.dil_h = g.dil_h, d.dil_w = g.dil_w, d.top = -g.pad_h, d.left = -g.pad_w;
+  d.weight = w;
+  d.w_q = 1, d.w_p = g.kw, d.w_c = g.kh * g.kw, d.w_o = d.cg * d.w_c, d.w_group = d.og * d.w_o;
+  d.bias = bias, d.relu = relu;
+  d.oh = g.oh, d.ow = g.ow;
+  return d;
+}
+
 }  // namespace
 
 // y[n,i,j,o] = act(bias[o] + sum_{p,q,c} x[n, i*stride_h + p*dil_h - pad_h, ..., c] w[o,c,p,q])
 // x: n x h x w x c, y: n x oh x ow x o, w: OIHW, packed to panels on each call. Nothing aliases.
 void conv2d(const ConvArgs<float>& args) {
   const ConvGeometry& g = args.g;
-  DirectConv d;
-  d.n = g.n, d.groups = g.groups, d.cg = g.c / g.groups, d.og = g.o / g.groups;
-  d.x = args.x, d.h = g.h, d.w = g.w;
-  d.kh = g.kh, d.kw = g.kw, d.stride_h = g.stride_h, d.stride_w = g.stride_w;
-  d.dil_h = g.dil_h, d.dil_w = g.dil_w, d.top = -g.pad_h, d.left = -g.pad_w;
-  d.weight = args.w;
-  d.w_q = 1, d.w_p = g.kw, d.w_c = g.kh * g.kw, d.w_o = d.cg * d.w_c, d.w_group = d.og * d.w_o;
-  d.bias = args.bias, d.relu = args.activation == Activation::kRelu;
-  d.y = args.y, d.oh = g.oh, d.ow = g.ow;
-  d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
+  DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.activation == Activation::kRelu);
+  d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
   merge_rows(d);
   direct_conv(d);
   if (args.activation == Activation::kGelu || args.activation == Activation::kGeluTanh)
     parallel_for(g.n * g.oh * g.ow * g.o, 10.0, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) args.y[i] = gelu(args.y[i], args.activation);
     });
+}
+
+// conv2d, then 2x2 max pooling: y and index are n x oh/2 x ow/2 x o. The convolution's own result
+// never leaves the cache. Nothing aliases.
+void conv2d_pool(const ConvPoolArgs<float>& args) {
+  const ConvGeometry& g = args.g;
+  DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.relu);
+  d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow / 2 * g.o, d.y_image = g.oh / 2 * d.y_row;
+  d.pool_index = args.index;
+  direct_conv(d);
 }
 
 namespace {

@@ -190,64 +190,130 @@ int64_t make_segments(const DirectConv& d, int64_t pitch, Segment* segments) {
   return count;
 }
 
-void run_direct_conv(const DirectConv& d) {
-  const int64_t taps = d.kh * d.kw * d.cg;
-  const int64_t og_padded = (d.og + kLanes - 1) / kLanes * kLanes;
-  const int64_t panels = (d.og + kPanel - 1) / kPanel;
-  const int64_t pixel = d.groups * d.cg;
+// What the bands of one call share.
+struct Job {
+  const DirectConv& d;
+  int64_t taps = d.kh * d.kw * d.cg;
+  int64_t og_padded = (d.og + kLanes - 1) / kLanes * kLanes;
+  int64_t pixel = d.groups * d.cg;
+  int64_t reach_h = (d.kh - 1) * d.dil_h + 1;
+  int64_t rows_read = (d.oh - 1) * d.stride_h + reach_h;
+  int64_t cols_read = (d.ow - 1) * d.stride_w + (d.kw - 1) * d.dil_w + 1;
+  bool in_place =
+      d.top >= 0 && d.left >= 0 && d.top + rows_read <= d.h && d.left + cols_read <= d.w;
+  int64_t pitch = (in_place ? d.w : cols_read) * pixel;  // of the rows that tiles read
+  float* packed = nullptr;                               // [group][panel][k][lanes]
+  float* bias = nullptr;                                 // [group][og_padded]
+  TilePlan plan{};
+};
 
-  // Weights and bias to panels, shared by all threads.
-  float* packed = scratch<float>(Scratch::kB, d.groups * og_padded * (taps + 1));
-  float* bias = packed + d.groups * og_padded * taps;
+// Weights and bias to panels, shared by all threads.
+void pack_operands(const Job& job) {
+  const DirectConv& d = job.d;
+  const int64_t panels = (d.og + kPanel - 1) / kPanel;
   parallel_for(d.groups * panels * d.cg, 0.5 * static_cast<double>(d.kh * d.kw * kPanel),
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t group = i / d.cg / panels, o = i / d.cg % panels * kPanel;
                    pack_channel(d, d.weight + group * d.w_group, o, i % d.cg,
-                                packed + (group * og_padded + o) * taps);
+                                job.packed + (group * job.og_padded + o) * job.taps);
                  }
                });
   for (int64_t g = 0; g < d.groups; ++g)
-    for (int64_t o = 0; o < og_padded; ++o)
-      bias[g * og_padded + o] = d.bias && o < d.og ? d.bias[g * d.og + o] : 0.0f;
+    for (int64_t o = 0; o < job.og_padded; ++o)
+      job.bias[g * job.og_padded + o] = d.bias && o < d.og ? d.bias[g * d.og + o] : 0.0f;
+}
 
-  const int64_t reach_h = (d.kh - 1) * d.dil_h + 1;
-  const int64_t rows_read = (d.oh - 1) * d.stride_h + reach_h;
-  const int64_t cols_read = (d.ow - 1) * d.stride_w + (d.kw - 1) * d.dil_w + 1;
-  const bool in_place =
-      d.top >= 0 && d.left >= 0 && d.top + rows_read <= d.h && d.left + cols_read <= d.w;
-  const int64_t pitch = (in_place ? d.w : cols_read) * pixel;
-  auto* segments = scratch<Segment>(Scratch::kD, d.kh * d.kw + taps / kChain + 1);
-  const TilePlan plan{segments, make_segments(d, pitch, segments), d.stride_w * pixel, d.y_pixel,
-                      d.relu};
-
-  // Bands of output rows: at most about 150 us each, and a few for each thread.
-  const double row_ns = 0.01 * static_cast<double>(d.ow * d.groups * og_padded * taps) + 20.0;
-  const double total_ns = row_ns * static_cast<double>(d.oh * d.n);
-  const double band_ns = std::clamp(total_ns / (4.0 * num_threads()), 3e3, 150e3);
-  const int64_t bands = std::clamp<int64_t>(
-      static_cast<int64_t>(row_ns * static_cast<double>(d.oh) / band_ns + 0.999), 1, d.oh);
-  parallel_tasks(d.n * bands, total_ns, [&](int64_t chunk) {
-    const int64_t n = chunk / bands, band = chunk % bands;
-    const int64_t i0 = d.oh * band / bands, i1 = d.oh * (band + 1) / bands;
-    const float* image = d.x + n * d.h * d.w * pixel;
-    const int64_t row = d.top + i0 * d.stride_h;
-    const float* x = image + (row * d.w + d.left) * pixel;
-    if (!in_place) {
-      const int64_t rows = (i1 - i0 - 1) * d.stride_h + reach_h;
-      float* copy = scratch<float>(Scratch::kA, rows * pitch);
-      padded_copy({image, d.h, d.w, pixel, row, rows, d.left, cols_read}, copy);
-      x = copy;
-    }
-    for (int64_t g = 0; g < d.groups; ++g) {
-      for (int64_t o = 0; o < d.og; o += kPanel) {
-        const int64_t at = g * og_padded + o;
-        float* y = d.y + n * d.y_image + g * d.og + o;
-        for (int64_t i = i0; i < i1; ++i)
-          tile_row(plan, d.ow, x + g * d.cg + (i - i0) * d.stride_h * pitch, packed + at * taps,
-                   bias + at, y + i * d.y_row, d.og - o);
+// One row of 2x2 maxima of `valid` channels from two finished rows of the convolution, `ow` pixels
+// of `width` floats each. The first maximum wins, and the first NaN beats everything.
+void pool_two_rows(const float* rows, int64_t ow, int64_t width, int64_t valid, int64_t y_pixel,
+                   float* y, uint8_t* index) {
+  const hn::Rebind<int32_t, D> di;
+  const hn::Rebind<uint8_t, D> bytes;
+  for (int64_t j = 0; j + 1 < ow; j += 2, y += y_pixel, index += y_pixel) {
+    for (int64_t o = 0; o < valid; o += kLanes) {
+      const float* first = rows + j * width + o;
+      V best = hn::Load(kTag, first);
+      auto winner = hn::Zero(di);
+      for (int position = 1; position < 4; ++position) {
+        const V v = hn::Load(kTag, first + (position / 2 * ow + position % 2) * width);
+        const auto wins = hn::And(hn::Not(hn::Le(v, best)), hn::Eq(best, best));
+        best = hn::IfThenElse(wins, v, best);
+        winner = hn::IfThenElse(hn::RebindMask(di, wins), hn::Set(di, position), winner);
+      }
+      store_first(best, valid - o, y + o);
+      if (valid - o >= kLanes) {
+        hn::StoreU(hn::DemoteTo(bytes, winner), bytes, index + o);
+      } else {
+        HWY_ALIGN uint8_t lanes[kLanes];
+        hn::StoreU(hn::DemoteTo(bytes, winner), bytes, lanes);
+        std::memcpy(index + o, lanes, static_cast<size_t>(valid - o));
       }
     }
+  }
+}
+
+// Output rows [i0, i1) of image n, one panel of channels after the other. With pooling, two rows at
+// a time are finished in scratch memory and only their maxima are written.
+void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1) {
+  const DirectConv& d = job.d;
+  const float* image = d.x + n * d.h * d.w * job.pixel;
+  const int64_t row = d.top + i0 * d.stride_h;
+  const float* x = image + (row * d.w + d.left) * job.pixel;
+  if (!job.in_place) {
+    const int64_t rows = (i1 - i0 - 1) * d.stride_h + job.reach_h;
+    float* copy = scratch<float>(Scratch::kA, rows * job.pitch);
+    padded_copy({image, d.h, d.w, job.pixel, row, rows, d.left, job.cols_read}, copy);
+    x = copy;
+  }
+  const int64_t x_row = d.stride_h * job.pitch;
+  for (int64_t g = 0; g < d.groups; ++g) {
+    for (int64_t o = 0; o < d.og; o += kPanel) {
+      const int64_t at = g * job.og_padded + o, valid = d.og - o;
+      const float *w = job.packed + at * job.taps, *bias = job.bias + at;
+      const float* window = x + g * d.cg;
+      const int64_t y = n * d.y_image + g * d.og + o;
+      if (!d.pool_index) {
+        for (int64_t i = i0; i < i1; ++i, window += x_row)
+          tile_row(job.plan, d.ow, window, w, bias, d.y + y + i * d.y_row, valid);
+        continue;
+      }
+      const int64_t width = valid > kLanes ? kPanel : kLanes;
+      float* two = scratch<float>(Scratch::kC, 2 * d.ow * kPanel);
+      TilePlan plan = job.plan;
+      plan.y_pixel = width;
+      for (int64_t i = i0; i < i1; i += 2, window += 2 * x_row) {
+        tile_row(plan, d.ow, window, w, bias, two, width);
+        tile_row(plan, d.ow, window + x_row, w, bias, two + d.ow * width, width);
+        const int64_t out = y + i / 2 * d.y_row;
+        pool_two_rows(two, d.ow, width, std::min(valid, width), d.y_pixel, d.y + out,
+                      d.pool_index + out);
+      }
+    }
+  }
+}
+
+void run_direct_conv(const DirectConv& d) {
+  Job job{d};
+  job.packed = scratch<float>(Scratch::kB, d.groups * job.og_padded * (job.taps + 1));
+  job.bias = job.packed + d.groups * job.og_padded * job.taps;
+  pack_operands(job);
+  auto* segments = scratch<Segment>(Scratch::kD, d.kh * d.kw + job.taps / kChain + 1);
+  job.plan = {segments, make_segments(d, job.pitch, segments), d.stride_w * job.pixel, d.y_pixel,
+              d.relu};
+
+  // Bands of output rows (pairs of rows with pooling): at most about 150 us each, and a few for
+  // each thread.
+  const int64_t unit = d.pool_index ? 2 : 1, units = d.oh / unit;
+  const double unit_ns =
+      0.01 * static_cast<double>(unit * d.ow * d.groups * job.og_padded * job.taps) + 20.0;
+  const double total_ns = unit_ns * static_cast<double>(units * d.n);
+  const double band_ns = std::clamp(total_ns / (4.0 * num_threads()), 3e3, 150e3);
+  const int64_t bands = std::clamp<int64_t>(
+      static_cast<int64_t>(unit_ns * static_cast<double>(units) / band_ns + 0.999), 1, units);
+  parallel_tasks(d.n * bands, total_ns, [&](int64_t chunk) {
+    const int64_t band = chunk % bands;
+    conv_band(job, chunk / bands, units * band / bands * unit, units * (band + 1) / bands * unit);
   });
 }
 
@@ -260,7 +326,7 @@ namespace tinytorch::kernels::simd {
 HWY_EXPORT(run_direct_conv);
 
 void direct_conv(const DirectConv& conv) {
-  if (conv.n == 0 || conv.oh == 0 || conv.ow == 0 || conv.og == 0) return;
+  if (conv.n == 0 || conv.oh < (conv.pool_index ? 2 : 1) || conv.ow == 0 || conv.og == 0) return;
   TINYTORCH_DISPATCH(run_direct_conv)(conv);
 }
 

@@ -26,6 +26,9 @@ struct DirectConv {
   bool relu = false;
   float* y = nullptr;
   int64_t oh = 0, ow = 0, y_pixel = 0, y_row = 0, y_image = 0;
+  // When given, y and pool_index (same strides) take the 2x2 maxima of the oh x ow results, and
+  // the position 0..3 of the first maximum; the y strides are those of the pooled image.
+  uint8_t* pool_index = nullptr;
 };
 void direct_conv(const DirectConv& conv);
 

@@ -166,15 +166,16 @@ HWY_INLINE hn::Vec<D> where_index(D d, const uint8_t* index, int64_t position, h
   return hn::IfThenElseZero(hn::RebindMask(d, hit), value);
 }
 
-// Rows 2i and 2i + 1 of dx, from row i of dy.
-void max_grad_two_rows(const MaxPoolGradArgs<float>& args, int64_t n, int64_t i) {
+// Rows 2i and 2i + 1 of dx, from row i of dy; where y is given, dy counts only where y > 0.
+void max_grad_two_rows(const MaxPoolGradArgs<float>& args, const float* y, int64_t n, int64_t i) {
   const PoolGeometry& g = args.g;
   const int64_t c = g.c, pitch = g.w * c;
   float* dx = args.dx + (n * g.h + 2 * i) * pitch;
   for (int64_t j = 0; j < g.ow; ++j, dx += 2 * c) {
     const int64_t at = ((n * g.oh + i) * g.ow + j) * c;
     for_channels(c, [&](auto d, int64_t k) HWY_ATTR {
-      const auto dy = hn::LoadU(d, args.dy + at + k);
+      auto dy = hn::LoadU(d, args.dy + at + k);
+      if (y) dy = hn::IfThenZeroElse(hn::Le(hn::LoadU(d, y + at + k), hn::Zero(d)), dy);
       const uint8_t* index = args.index + at + k;
       hn::StoreU(where_index(d, index, 0, dy), d, dx + k);
       hn::StoreU(where_index(d, index, 1, dy), d, dx + c + k);
@@ -190,14 +191,16 @@ void max_grad_two_rows(const MaxPoolGradArgs<float>& args, int64_t n, int64_t i)
     std::fill_n(args.dx + (n * g.h + g.h - 1) * pitch, pitch, 0.0f);
 }
 
+void max_grad_two_by_two(const MaxPoolGradArgs<float>& args, const float* y) {
+  const PoolGeometry& g = args.g;
+  parallel_rows(g.n * g.oh, 0.3 * static_cast<double>(g.ow * g.c),
+                [&](int64_t row) { max_grad_two_rows(args, y, row / g.oh, row % g.oh); });
+}
+
 void max_pool_grad(const MaxPoolGradArgs<float>& args) {
   const PoolGeometry& g = args.g;
   const int64_t c = g.c;
-  if (is_two_by_two(g)) {
-    parallel_rows(g.n * g.oh, 0.3 * static_cast<double>(g.ow * c),
-                  [&](int64_t row) { max_grad_two_rows(args, row / g.oh, row % g.oh); });
-    return;
-  }
+  if (is_two_by_two(g)) return max_grad_two_by_two(args, nullptr);
   const double row_ns = 0.1 * static_cast<double>(g.w * c * g.kh * g.kw);
   parallel_rows(g.n * g.h, row_ns, [&](int64_t row) {
     const int64_t n = row / g.h, h = row % g.h;
@@ -275,6 +278,7 @@ namespace tinytorch::kernels::simd {
 
 HWY_EXPORT(max_pool);
 HWY_EXPORT(max_pool_grad);
+HWY_EXPORT(max_grad_two_by_two);
 HWY_EXPORT(avg_pool);
 HWY_EXPORT(avg_pool_grad);
 
@@ -286,6 +290,18 @@ void max_pool2d(const MaxPoolArgs<float>& args) {
 void max_pool2d_grad(const MaxPoolGradArgs<float>& args) {
   if (args.layout == ImageLayout::kNchw) return loops::max_pool2d_grad(args);
   TINYTORCH_DISPATCH(max_pool_grad)(args);
+}
+void conv2d_pool_grad(const ConvPoolGradArgs<float>& args) {
+  const ConvGeometry& g = args.g;
+  MaxPoolGradArgs<float> pool;
+  pool.layout = ImageLayout::kNhwc;
+  pool.g = {g.n, g.o, g.oh, g.ow, 2, 2, g.oh / 2, g.ow / 2, 2, 2, 0, 0, true};
+  pool.dy = args.dy, pool.index = args.index, pool.dx = args.dconv;
+  if (pool.g.oh == 0 || pool.g.ow == 0) {
+    std::fill_n(args.dconv, g.n * g.o * g.oh * g.ow, 0.0f);
+    return;
+  }
+  TINYTORCH_DISPATCH(max_grad_two_by_two)(pool, args.relu ? args.y : nullptr);
 }
 void avg_pool2d(const AvgPoolArgs<float>& args) {
   if (args.layout == ImageLayout::kNchw) return loops::avg_pool2d(args);
