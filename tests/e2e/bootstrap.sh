@@ -15,15 +15,16 @@ expect 'starts through links in a folder with a space' 0
 PATH="$TEST_TMP/a folder:$PATH" run relative kernels --json
 expect 'starts by PATH' 0
 
-# The quickest of 20, for other work may run beside this.
-best=1000
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  before=$(date +%s%N)
-  "$TITO" --version >/dev/null
-  ms=$((($(date +%s%N) - before) / 1000000))
-  [ "$ms" -ge "$best" ] || best=$ms
-done
-check "a second start takes under 50 ms ($best ms)" [ "$best" -lt 50 ]
+# Processor time, the mean of 20 starts: other work may run beside this.
+(
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    "$TITO" --version >/dev/null
+  done
+  times >times.txt
+)
+# The second line is of the children: 0m0.10s 0m0.05s
+ms=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", (60 * ($1 + $3) + $2 + $4) * 1000 / 20 }' times.txt)
+check "a second start takes under 50 ms ($ms ms of the processor)" [ "$ms" -lt 50 ]
 
 # A copy of the script with nothing around it, and a PATH that holds only what we put there.
 mkdir -p 'copy of it/bin'
