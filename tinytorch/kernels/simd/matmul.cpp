@@ -34,11 +34,16 @@ constexpr int64_t kBlock = 256;           // along k; part of the sum order, nev
 constexpr int64_t kSlabCols = 2048;       // columns of B packed at once
 constexpr int64_t kSlabFloats = 4 << 20;  // packed floats at once: 16 MB
 constexpr int64_t kCopyPad = 16;          // one cache line between copied rows: spreads L1 sets
-constexpr int kMaxChunks = 8;             // of small work: divides evenly among 2, 4 and 8 threads
+constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
+constexpr int kMaxChunks = 8;  // of small work: divides evenly among 2, 4 and 8 threads
 
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
+
+// kInPlace: only a ragged last panel is packed, by the chunk that uses it. kLocal: each chunk packs
+// its panels just before use, they never leave L1. kShared: packed for all before the chunks start.
+enum class BAccess { kInPlace, kLocal, kShared };
 
 // One product after the choice of roles.
 struct Product {
@@ -46,17 +51,19 @@ struct Product {
   Operand a, b;
   bool a_rows;      // A's order for the micro-kernel: rows, or panel
   bool a_in_place;  // else each chunk packs (panel) or copies (rows) its part
-  bool b_in_place;  // except a ragged last panel
-  bool swapped;     // C is written transposed: element (i, j) at c[j * ldc + i]
+  BAccess b_access;
+  bool swapped;  // C is written transposed: element (i, j) at c[j * ldc + i]
   float* c;
   int64_t ldc;
   bool accumulate;
   Epilogue epilogue;  // of C as it lies in memory
   int64_t row_chunks, col_chunks;
+  int64_t tile_rows;  // at most, in a tile
 
   int64_t panels() const { return ceil_div(n, kCols); }
-  bool plain() const {  // tiles may go to C as they are, without finish_tile
-    return !swapped && !epilogue.bias && !epilogue.pre && epilogue.activation == Activation::kNone;
+  bool finishes_in_registers() const {
+    return !epilogue.pre &&
+           (epilogue.activation == Activation::kNone || epilogue.activation == Activation::kRelu);
   }
 };
 
@@ -83,19 +90,13 @@ bool conflicts(int64_t stride) {
 
 // ---- One chunk ----
 
-// A as the micro-kernel reads it, for the rows of a chunk and one k block.
-struct PreparedA {
-  const float* data;
-  int64_t row_step;   // between rows of the chunk (rows order), or tiles (panel order) / kRows
-  int64_t tile_step;  // TileArgs::a_step
-};
-
 // Tile t of `count` covers rows [tile_start(t), tile_start(t + 1)) of the chunk: heights differ by
 // one row at most, and any height above 5 runs at the same speed as the full 14.
 int64_t tile_start(int64_t rows, int64_t count, int64_t t) {
   return rows * t / count;
 }
 
+// A for the rows of a chunk and one k block, as the micro-kernel reads it.
 const float* prepare_a(const Product& g, int64_t i0, int64_t rows, int64_t tiles, int64_t k0,
                        int64_t kc) {
   if (g.a_in_place) return g.a.at(i0, k0);
@@ -104,11 +105,8 @@ const float* prepare_a(const Product& g, int64_t i0, int64_t rows, int64_t tiles
     copy_a_rows({g.a.at(i0, k0), g.a.rs, g.a.cs}, rows, kc, to, kBlock + kCopyPad);
     return to;
   }
-  float* to = scratch<float>(Scratch::kA, tiles * kRows * kBlock);
-  for (int64_t t = 0; t < tiles; ++t) {
-    const int64_t r0 = tile_start(rows, tiles, t), r1 = tile_start(rows, tiles, t + 1);
-    pack_a_panel({g.a.at(i0 + r0, k0), g.a.rs, g.a.cs}, r1 - r0, kc, to + t * kRows * kBlock);
-  }
+  float* to = scratch<float>(Scratch::kA, tiles * kPanelA);
+  pack_a({g.a.at(i0, k0), g.a.rs, g.a.cs}, rows, tiles, kc, g.m - i0, to, kPanelA);
   return to;
 }
 
@@ -142,10 +140,60 @@ void finish_plain(const Product& g, const float* from, int64_t i, int64_t m, int
   finish_tile(from, kCols, m, n, g.c + i * g.ldc + j, g.ldc, add, e);
 }
 
+// What the tile call number `call` of a k block fetches for the next one: 16 rows of A (rows order)
+// or 16 columns of A^T, 256 lines in either case. After the last block, of the next chunk's rows.
+void fetch_far(const Product& g, const Rectangle& r, int64_t k0, bool last, int64_t call,
+               TileArgs& t) {
+  const int64_t i = (last ? r.i1 : r.i0) + call * 16, k = last ? 0 : k0 + kBlock;
+  if (i >= (last ? std::min(g.m, 2 * r.i1 - r.i0) : r.i1)) {
+    t.far = t.b;  // nothing left: a line that is there already
+    t.far_in = t.far_out = 0;
+    return;
+  }
+  t.far = g.a.at(i, k);
+  t.far_in = g.a_rows ? 16 : g.a.cs;
+  t.far_out = g.a_rows ? g.a.rs : 16 * g.a.cs;
+}
+
+// Panel q of B for the k block at k0: packed by all, in place, or packed here into L1.
+void find_b(const Product& g, const Slab& slab, const Rectangle& r, int64_t q, int64_t k0,
+            int64_t kc, int64_t n, TileArgs& t) {
+  const int64_t j = slab.j0 + q * kCols, width = padded_cols(n);
+  t.ahead_step = 0;
+  if (g.b_access == BAccess::kInPlace && n == width) {
+    t.b = g.b.at(k0, j);
+    t.b_step = g.b.rs;
+    t.ahead = t.b + 8 * t.b_step;  // straight on: rows of B are too far apart for the hardware
+    t.ahead_step = t.b_step;
+    return;
+  }
+  t.b_step = width;
+  if (g.b_access == BAccess::kShared) {
+    t.b = slab.packed + (k0 - slab.k0) * slab.padded + q * kCols * kc;
+    t.ahead = t.b + kCols * kc;
+    return;
+  }
+  float* to = scratch<float>(Scratch::kB, kBlock * kCols);
+  pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n, to);
+  t.b = to;
+  const bool more = q + 1 < r.q1;
+  t.ahead = more ? g.b.at(k0, j + kCols) : g.b.at(k0 + kBlock, slab.j0 + r.q0 * kCols);
+}
+
+// The share of tile call i of a panel in fetching the next panel.
+void fetch_ahead(const Product& g, int64_t i, int64_t tiles, int64_t kc, TileArgs& t) {
+  if (g.b_access == BAccess::kShared) {
+    t.ahead_step = kCols / tiles;
+    t.ahead = t.b + kCols * kc + i * kc * t.ahead_step;
+  } else if (g.b_access == BAccess::kLocal) {
+    t.ahead_step = i == 0 ? g.b.rs : 0;  // the first tile fetches all of it, row by row
+  }
+}
+
 // Adds the k block [k0, k0 + kc) to the rectangle. `last`: the sums are complete after it.
 void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t k0, int64_t kc,
                  Sums sums, bool last) {
-  const int64_t rows = r.i1 - r.i0, tiles = ceil_div(rows, kRows);
+  const int64_t rows = r.i1 - r.i0, tiles = ceil_div(rows, g.tile_rows);
   const float* a = prepare_a(g, r.i0, rows, tiles, k0, kc);
   const bool first = k0 == 0;
   const bool add_c = !first || g.accumulate;  // C holds sums already
@@ -154,33 +202,21 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
   TileArgs t{};
   t.kc = kc;
   t.a_step = g.a_in_place ? (g.a_rows ? g.a.rs : g.a.cs) : (g.a_rows ? kBlock + kCopyPad : kRows);
+  t.touch_row = g.swapped ? 2 * g.ldc : g.ldc;  // a swapped tile has up to 32 rows of C
+  t.touch_second = g.swapped ? g.ldc : 16;
   for (int64_t q = r.q0; q < r.q1; ++q) {
     const int64_t j = slab.j0 + q * kCols, n = std::min<int64_t>(kCols, slab.j1 - j);
-    const int64_t nv = ceil_div(n, kLanes);
-    const bool ragged = n < nv * kLanes;
-    if (g.b_in_place && !ragged) {
-      t.b = g.b.at(k0, j);
-      t.b_step = g.b.rs;
-      t.ahead = t.b + 8 * t.b_step;
-      t.ahead_step = t.b_step;
-    } else {
-      if (g.b_in_place) {
-        float* to = scratch<float>(Scratch::kB, kBlock * kCols);
-        pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n, to);
-        t.b = to;
-      } else {
-        t.b = slab.packed + (k0 - slab.k0) * slab.padded + q * kCols * kc;
-      }
-      t.b_step = nv * kLanes;
-      t.ahead = t.b + kCols * kc;
-      t.ahead_step = 0;
-    }
+    const bool ragged = n % kLanes != 0;
+    find_b(g, slab, r, q, k0, kc, n, t);
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t r0 = tile_start(rows, tiles, i), m = tile_start(rows, tiles, i + 1) - r0;
       const int64_t row = r.i0 + r0;
-      t.a = g.a_in_place ? a + r0 * g.a.rs : a + (g.a_rows ? r0 * t.a_step : i * kRows * kBlock);
-      // Where the tile goes: to the swapped sums, to C, or to the buffer, which finish() reads.
-      const bool to_c = !g.swapped && !ragged && (!last || g.plain());
+      t.a = g.a_in_place ? a + r0 * g.a.rs : a + (g.a_rows ? r0 * t.a_step : i * kPanelA);
+      fetch_ahead(g, i, tiles, kc, t);
+      fetch_far(g, r, k0, last, (q - r.q0) * tiles + i, t);
+      t.touch = g.swapped ? g.c + j * g.ldc + row : g.c + row * g.ldc + j;
+      // Where the tile goes: to the swapped sums, to C, or to the buffer, which finish_*() reads.
+      const bool to_c = !g.swapped && !ragged && (!last || g.finishes_in_registers());
       if (sums.data) {
         t.c = sums.data + r0 * sums.step + (q - r.q0) * kCols;
         t.ldc = sums.step;
@@ -189,8 +225,10 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
         t.c = to_c ? g.c + row * g.ldc + j : buffer;
         t.ldc = to_c ? g.ldc : kCols;
         t.add = to_c && add_c;
+        t.bias = to_c && last && g.epilogue.bias ? g.epilogue.bias + j : nullptr;
+        t.relu = to_c && last && g.epilogue.activation == Activation::kRelu;
       }
-      tile_fn(m, nv, g.a_rows)(t);
+      tile_fn(m, ceil_div(n, kLanes), g.a_rows)(t);
       if (g.swapped) {
         if (last) finish_swapped(g, t.c, t.ldc, row, m, j, n);
       } else if (!to_c) {
@@ -218,13 +256,15 @@ void chunk(const Product& g, const Slab& slab, int64_t index) {
 
 // ---- The whole product ----
 
-// Packs one panel of one k block of the slab.
-void pack_panel(const Product& g, const Slab& slab, int64_t index) {
-  const int64_t panels = ceil_div(slab.j1 - slab.j0, kCols);
-  const int64_t k0 = slab.k0 + index / panels * kBlock, q = index % panels;
-  const int64_t kc = std::min(kBlock, slab.k1 - k0), j = slab.j0 + q * kCols;
-  pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, std::min<int64_t>(kCols, slab.j1 - j),
-         slab.packed + (k0 - slab.k0) * slab.padded + q * kCols * kc);
+// Packs one panel of the slab. All k blocks of a transposed B in turn: its rows are read straight
+// through, which the hardware fetches ahead.
+void pack_panel(const Product& g, const Slab& slab, int64_t q) {
+  const int64_t j = slab.j0 + q * kCols, n = std::min<int64_t>(kCols, slab.j1 - j);
+  for (int64_t k0 = slab.k0; k0 < slab.k1; k0 += kBlock) {
+    const int64_t kc = std::min(kBlock, slab.k1 - k0);
+    pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n,
+           slab.packed + (k0 - slab.k0) * slab.padded + q * kCols * kc);
+  }
 }
 
 double serial_ns(const Product& g) {  // at 100 GFLOP/s
@@ -243,7 +283,8 @@ void choose_grid(Product& g) {
   const int64_t want = std::clamp<int64_t>(
       floor_power_of_two(static_cast<int64_t>(std::min(serial_ns(g) / 5e3, 1e6))), 1, kMaxChunks);
   g.row_chunks = g.col_chunks = 1;
-  if (g.b_in_place) {  // few rows: split the columns, each thread keeps its part of B
+  if (g.b_access !=
+      BAccess::kShared) {  // few rows: split the columns, a thread keeps its part of B
     g.col_chunks = std::min(want, floor_power_of_two(g.panels()));
     g.row_chunks = std::min(want / g.col_chunks, floor_power_of_two(ceil_div(g.m, kRows)));
     return;
@@ -255,9 +296,10 @@ void choose_grid(Product& g) {
 }
 
 void multiply(const Product& g) {
-  const int64_t slab_n = g.b_in_place ? g.n : std::min(g.n, kSlabCols);
+  const bool shared = g.b_access == BAccess::kShared;
+  const int64_t slab_n = shared ? std::min(g.n, kSlabCols) : g.n;
   const int64_t slab_k =
-      g.b_in_place ? g.k : std::max(kBlock, kSlabFloats / padded_cols(slab_n) / kBlock * kBlock);
+      shared ? std::max(kBlock, kSlabFloats / padded_cols(slab_n) / kBlock * kBlock) : g.k;
   const double ns = serial_ns(g);
   for (int64_t j0 = 0; j0 < g.n; j0 += slab_n) {
     int64_t k0 = 0;
@@ -265,11 +307,11 @@ void multiply(const Product& g) {
       Slab slab{k0, std::min(g.k, k0 + slab_k), j0, std::min(g.n, j0 + slab_n), nullptr, 0};
       slab.padded = padded_cols(slab.j1 - slab.j0);
       const int64_t depth = slab.k1 - slab.k0;
-      if (!g.b_in_place && depth > 0) {
+      if (shared && depth > 0) {
         slab.packed = scratch<float>(Scratch::kB, depth * slab.padded);
-        const int64_t count = ceil_div(depth, kBlock) * ceil_div(slab.j1 - slab.j0, kCols);
-        parallel_tasks(count, 0.3 * static_cast<double>(depth * slab.padded),
-                       [&](int64_t index) { pack_panel(g, slab, index); });
+        parallel_tasks(ceil_div(slab.j1 - slab.j0, kCols),
+                       0.3 * static_cast<double>(depth * slab.padded),
+                       [&](int64_t q) { pack_panel(g, slab, q); });
       }
       const double share = static_cast<double>((slab.j1 - slab.j0) * (depth + 1)) /
                            static_cast<double>(g.n * (g.k + 1));
@@ -310,10 +352,20 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
     std::swap(g.b.rs, g.b.cs);
   }
   g.a_rows = g.a.cs == 1;
-  // Eight panels of rows pay for packing B: fewer read it as often as packing would.
-  g.b_in_place = g.b.cs == 1 && g.m <= 8 * kRows;
-  g.a_in_place =
-      g.a_rows ? !conflicts(g.a.rs) : g.a.rs == 1 && g.b_in_place && !conflicts(2 * g.a.cs);
+  // Few rows read a row-major B about as often as packing it would; some more rows pay for packing
+  // it into L1, but not for storing the panels and fetching them again.
+  g.b_access = g.b.cs != 1                       ? BAccess::kShared
+               : g.m <= 8 * kRows                ? BAccess::kInPlace
+               : g.m <= 256 && g.n >= 16 * kCols ? BAccess::kLocal
+                                                 : BAccess::kShared;
+  g.a_in_place = g.a_rows ? !conflicts(g.a.rs)
+                          : g.a.rs == 1 && g.b_access == BAccess::kInPlace && !conflicts(g.a.cs);
+  g.tile_rows = kRows;
+  // Used for one panel only, copying A does not pay: 8 rows fit the places of one L1 set.
+  if (g.a_rows && !g.a_in_place && g.n <= kCols) {
+    g.a_in_place = true;
+    g.tile_rows = std::min(kRows, 8);
+  }
   choose_grid(g);
   return g;
 }
