@@ -15,6 +15,8 @@ foreach(header IN LISTS TINYTORCH_PUBLIC_HEADERS)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
 endforeach()
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/tinytorch)
+
 install(TARGETS tinytorch EXPORT TinyTorchTargets)
 if(TARGET tito_cli)
   install(TARGETS tito_cli)
