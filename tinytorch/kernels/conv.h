@@ -46,6 +46,11 @@ struct ConvGradWeightArgs {
   T* dw = nullptr;     // OIHW contiguous
   T* dbias = nullptr;  // o values or nullptr
   bool accumulate = false;
+  // "simd" only: when given, dy is the gradient of conv2d_pool's output (n x o x oh/2 x ow/2) and
+  // goes through its index and, with pool_y (conv2d_pool's y), its ReLU, as conv2d_pool_grad would
+  // send it. Spares the dense gradient where no gradient with respect to x is wanted.
+  const uint8_t* pool_index = nullptr;
+  const T* pool_y = nullptr;
 };
 
 // Convolution, bias, activation and 2x2 max pooling (stride 2, no padding, odd last rows and columns

@@ -377,6 +377,11 @@ TEST(ConvPool, EqualsConvolutionThenPooling) {
     const auto dy_nhwc = to_nhwc(dy, g.n, g.o, out);
     simd::conv2d_pool_grad(
         {g, dy_nhwc.data(), got.y.data(), got.index.data(), got.dconv.data(), relu});
+    std::vector<float> dw(p.w.size()), db(p.bias.size()), dw2(dw), db2(db);
+    simd::conv2d_grad_weight({g, x.data(), got.dconv.data(), dw.data(), db.data()});
+    simd::conv2d_grad_weight({g, x.data(), dy_nhwc.data(), dw2.data(), db2.data(), false,
+                              got.index.data(), relu ? got.y.data() : nullptr});
+    EXPECT_TRUE(same_bits(dw, dw2) && same_bits(db, db2)) << "through the pooling; " << describe(g);
     EXPECT_TRUE(same_bits(to_nchw(got.y, g.n, g.o, out), want.y)) << describe(g);
     EXPECT_EQ(to_nchw(got.index, g.n, g.o, out), want.index) << describe(g);
     EXPECT_EQ(to_nchw(got.dconv, g.n, g.o, g.oh * g.ow), want.dconv) << describe(g);

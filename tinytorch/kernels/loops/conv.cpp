@@ -118,16 +118,18 @@ void conv2d_im2col(const ConvArgs<T>& args) {
   for (int64_t n = 0; n < g.n; ++n) {
     for (int64_t group = 0; group < g.groups; ++group) {
       im2col(g, group_in, args.x + (n * g.c + group * group_in) * g.h * g.w, columns.data());
-      for (int64_t o = group * group_out; o < (group + 1) * group_out; ++o) {
-        T* y = args.y + (n * g.o + o) * pixels;
-        for (int64_t j = 0; j < pixels; ++j) y[j] = args.bias ? args.bias[o] : T(0);
-        for (int64_t k = 0; k < taps; ++k) {
-          const T weight = args.w[o * taps + k];
-          const T* column = columns.data() + k * pixels;
-          for (int64_t j = 0; j < pixels; ++j) y[j] += weight * column[j];
-        }
-        for (int64_t j = 0; j < pixels; ++j) y[j] = activate(y[j], args.activation);
-      }
+      T* y = args.y + (n * g.o + group * group_out) * pixels;
+      for (int64_t o = 0; o < group_out; ++o)
+        for (int64_t j = 0; j < pixels; ++j)
+          y[o * pixels + j] = args.bias ? args.bias[group * group_out + o] : T(0);
+      MatmulArgs<T> product;  // y += w (group_out x taps) times columns (taps x pixels)
+      product.m = group_out, product.n = pixels, product.k = taps;
+      product.a = args.w + group * group_out * taps, product.a_rs = taps, product.a_cs = 1;
+      product.b = columns.data(), product.b_rs = pixels, product.b_cs = 1;
+      product.c = y, product.ldc = pixels;
+      product.accumulate = true;
+      product.activation = args.activation;
+      matmul(product);
     }
   }
   // tito:end 3.4

@@ -9,8 +9,9 @@
 // tile). A tile holds rows x two vectors of dw in registers over 256 pixels.
 //
 // Order of every sum, fixed by the shape alone: pixels (n,i,j) flattened; chains of 256 fused
-// multiply-adds that start at 0; chain sums added in order within a slab; slabs added in order;
-// then what dw held, when accumulating. Slabs are what the threads share out.
+// multiply-adds that start at 0 (for the bias: four interleaved sums, then their total); chain sums
+// added in order within a slab; slabs added in order; then what dw held, when accumulating. Slabs
+// are what the threads share out.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -55,7 +56,7 @@ constexpr int kLanes = static_cast<int>(hn::MaxLanes(D()));
 constexpr int kPanel = 2 * kLanes;
 constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
 constexpr int kRows2 = kManyRegisters ? 14 : 6;
-constexpr int kRows1 = kManyRegisters ? 14 : 12;
+constexpr int kRows1 = kManyRegisters ? 16 : 12;
 
 // One chain of kRows values of k times kVecs vectors of output channels:
 //   sums[i][.] (first: =, else +=) sum over the chain's pixels of x[pixel + row i] * dy[pixel][.]
@@ -123,7 +124,7 @@ struct GradWeight {
   int64_t pitch = (in_place ? g.w : cols_read) * g.c;
   // With long runs of contiguous values of k, tiles stay within a run.
   int64_t run = g.groups == 1 && g.dil_w == 1 ? g.kw * cg : cg;
-  bool contiguous = run >= 10;
+  bool contiguous = run >= 9;
   int64_t span = contiguous ? run : taps;  // tiles do not cross multiples of this
   int64_t slabs = 1;
   int64_t* offsets = nullptr;  // of each k from the window's first float
@@ -140,33 +141,81 @@ void make_offsets(GradWeight& w) {
         w.offsets[k] = p * g.dil_h * w.pitch + q * g.dil_w * g.c + c;
 }
 
-// dy of `count` pixels to panels [panel][pixel][lanes of the panel]; adds up the bias gradient of
-// this chain when bias_sums is given.
-void pack_dy(const GradWeight& w, const float* dy, int64_t count, float* packed, float* bias_sums,
+// Where the gradient of a pixel of the convolution comes from when dy is the gradient of its pooled
+// output: the window's offset in dy, and the index the window must hold.
+struct Window {
+  int64_t offset;  // -1: in an odd last row or column, which no window covers
+  int32_t position;
+};
+
+void list_windows(const ConvGeometry& g, int64_t pixel, int64_t count, Window* windows) {
+  for (int64_t t = 0; t < count; ++t) {
+    const int64_t j = (pixel + t) % g.ow, row = (pixel + t) / g.ow, i = row % g.oh, n = row / g.oh;
+    const bool covered = i / 2 < g.oh / 2 && j / 2 < g.ow / 2;
+    const int64_t at = (n * (g.oh / 2) + i / 2) * (g.ow / 2) + j / 2;
+    windows[t] = {covered ? at * g.o : -1, static_cast<int32_t>(i % 2 * 2 + j % 2)};
+  }
+}
+
+// Loads `valid` values, zero in the other lanes.
+template <class D2>
+HWY_INLINE hn::Vec<D2> load_first(D2 d, const hn::TFromD<D2>* p, int64_t valid) {
+  if (valid >= kLanes) return hn::LoadU(d, p);
+  HWY_ALIGN hn::TFromD<D2> lanes[kLanes] = {};
+  std::memcpy(lanes, p, static_cast<size_t>(valid) * sizeof(*p));
+  return hn::Load(d, lanes);
+}
+
+// The gradient of a convolution's pixel, channels [o, o + kLanes), through pooling and ReLU.
+HWY_INLINE V pooled_dy(const ConvGradWeightArgs<float>& args, const Window& window, int64_t o,
+                       int64_t valid) {
+  if (window.offset < 0) return hn::Zero(kTag);
+  const int64_t at = window.offset + o;
+  const hn::Rebind<int32_t, D> di;
+  const hn::Rebind<uint8_t, D> bytes;
+  const V dy = load_first(kTag, args.dy + at, valid);
+  const auto index = hn::PromoteTo(di, load_first(bytes, args.pool_index + at, valid));
+  const auto hit = hn::RebindMask(kTag, hn::Eq(index, hn::Set(di, window.position)));
+  const V passed = hn::IfThenElseZero(hit, dy);
+  if (!args.pool_y) return passed;
+  const V y = load_first(kTag, args.pool_y + at, valid);
+  return hn::IfThenZeroElse(hn::Le(y, hn::Zero(kTag)), passed);
+}
+
+// dy of pixels [pixel, pixel + count) to panels [panel][pixel][lanes of the panel]; adds up the
+// bias gradient of this chain when bias_sums is given: pixel t goes to sum t mod 4, then (0+1) +
+// (2+3).
+void pack_dy(const GradWeight& w, int64_t pixel, int64_t count, float* packed, float* bias_sums,
              bool first) {
+  Window windows[kChain];
+  const bool pooled = w.args.pool_index != nullptr;
+  if (pooled) list_windows(w.g, pixel, count, windows);
   for (int64_t group = 0; group < w.g.groups; ++group) {
     for (int64_t o = 0; o < w.og_padded; o += kLanes) {
       const int64_t valid = std::min<int64_t>(kLanes, w.og - o);
-      const int64_t panel = o / kPanel * kPanel;
+      const int64_t panel = o / kPanel * kPanel, channel = group * w.og + o;
       const int64_t panel_width = std::min<int64_t>(kPanel, w.og_padded - panel);
       float* dst = packed + (group * w.og_padded + panel) * count + (o - panel);
-      const float* src = dy + group * w.og + o;
-      V sum = hn::Zero(kTag);
-      for (int64_t t = 0; t < count; ++t, src += w.g.o, dst += panel_width) {
-        V v;
-        if (valid == kLanes) {
-          v = hn::LoadU(kTag, src);
-        } else {
-          HWY_ALIGN float lanes[kLanes] = {};
-          std::memcpy(lanes, src, static_cast<size_t>(valid) * sizeof(float));
-          v = hn::Load(kTag, lanes);
-        }
-        hn::Store(v, kTag, dst);
-        sum = hn::Add(sum, v);
+      const float* src = w.args.dy + pixel * w.g.o + channel;
+      V sum[4] = {hn::Zero(kTag), hn::Zero(kTag), hn::Zero(kTag), hn::Zero(kTag)};
+      const auto take = [&](int64_t t, V& s) HWY_ATTR {
+        const V v = pooled ? pooled_dy(w.args, windows[t], channel, valid)
+                           : load_first(kTag, src + t * w.g.o, valid);
+        hn::Store(v, kTag, dst + t * panel_width);
+        s = hn::Add(s, v);
+      };
+      int64_t t = 0;
+      for (; t + 4 <= count; t += 4) {
+        take(t, sum[0]);
+        take(t + 1, sum[1]);
+        take(t + 2, sum[2]);
+        take(t + 3, sum[3]);
       }
+      for (; t < count; ++t) take(t, sum[t % 4]);
       if (!bias_sums) continue;
+      const V total = hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3]));
       float* s = bias_sums + group * w.og_padded + o;
-      hn::Store(first ? sum : hn::Add(hn::Load(kTag, s), sum), kTag, s);
+      hn::Store(first ? total : hn::Add(hn::Load(kTag, s), total), kTag, s);
     }
   }
 }
@@ -247,8 +296,7 @@ void run_slab(const GradWeight& w, int64_t c0, int64_t c1, int64_t k0, int64_t k
       for (int64_t seen = 0; seen < count; ++last) seen += last->count;
       float* packed = scratch<float>(Scratch::kD, kChain * w.width);
       const bool first = at == c0 * kChain;
-      pack_dy(w, w.args.dy + at * g.o, count, packed, k0 == 0 ? sums + w.taps * w.width : nullptr,
-              first);
+      pack_dy(w, at, count, packed, k0 == 0 ? sums + w.taps * w.width : nullptr, first);
       chain_tiles(w, piece, last, x, packed, count, k0, k1, sums, first);
       piece = last;
     }

@@ -54,7 +54,7 @@ constexpr int kPanel = 2 * kLanes;  // output channels of a full tile
 // Accumulators of a tile: rows x vectors, as many as leave registers for the operands.
 constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
 constexpr int kRows2 = kManyRegisters ? 14 : 6;   // rows of a tile two vectors wide
-constexpr int kRows1 = kManyRegisters ? 14 : 12;  // rows of a tile one vector wide
+constexpr int kRows1 = kManyRegisters ? 16 : 12;  // rows of a tile one vector wide
 
 HWY_INLINE void store_first(V v, int64_t count, float* p) {
   if (count >= kLanes) {
@@ -87,17 +87,17 @@ HWY_NOINLINE void tile(const TilePlan& plan, const float* HWY_RESTRICT x,
   for (int i = 0; i < kRows; ++i)
     for (int j = 0; j < kVecs; ++j) acc[i][j] = hn::Zero(kTag);
   for (;; ++segment) {
-    // Five base pointers reach 14 rows by the address modes [p], [p + step], [p + 2 step].
-    const float* x0 = x + segment->offset;
-    const float *x3 = x0 + 3 * step, *x6 = x3 + 3 * step, *x9 = x6 + 3 * step, *xc = x9 + 3 * step;
+    // A base pointer for every third row: the address modes reach [p], [p + step], [p + 2 step].
+    const float* base[(kRows + 2) / 3];
+#pragma GCC unroll 16
+    for (int i = 0; i < (kRows + 2) / 3; ++i) base[i] = x + segment->offset + 3 * i * step;
     const int64_t length = segment->length;
     for (int64_t k = 0; k < length; ++k, w += kWidth) {
       V b[kVecs];
       for (int j = 0; j < kVecs; ++j) b[j] = hn::Load(kTag, w + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
-        const float* row = (i < 3 ? x0 : i < 6 ? x3 : i < 9 ? x6 : i < 12 ? x9 : xc) + i % 3 * step;
-        const V a = hn::Set(kTag, row[k]);
+        const V a = hn::Set(kTag, base[i / 3][i % 3 * step + k]);
         for (int j = 0; j < kVecs; ++j) acc[i][j] = hn::MulAdd(a, b[j], acc[i][j]);
       }
     }
