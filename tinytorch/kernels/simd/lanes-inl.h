@@ -1,0 +1,146 @@
+// Sums and maxima over a row in one order for every instruction set, and what the row-wise kernels
+// share. Included once for each target, as vec-inl.h.
+//
+// Note: virtual lanes. A row is read in blocks of 64: element i belongs to virtual lane i % 64, and
+// a lane is one chain of additions from 0, in order. At the end lane i takes lane i + 32, then
+// i + 16, 8, 4, 2, 1. A register holds 4, 8 or 16 neighbouring lanes, so AVX-512 keeps 4
+// accumulators, AVX2 8, NEON 16, and all get the same bits. The rest of a row adds to the lanes it
+// covers; +0 in the others changes nothing. (SCALAR keeps 4 lanes: its bits differ anyway.)
+#if defined(TINYTORCH_KERNELS_SIMD_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TINYTORCH_KERNELS_SIMD_LANES_INL_H_
+#undef TINYTORCH_KERNELS_SIMD_LANES_INL_H_
+#else
+#define TINYTORCH_KERNELS_SIMD_LANES_INL_H_
+#endif
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "hwy/cache_control.h"
+#include "tinytorch/kernels/simd/vec-inl.h"
+
+// For lambdas that run in the innermost loop: their accumulators must stay in registers.
+#define TINYTORCH_ROW_LAMBDA __attribute__((always_inline))
+
+HWY_BEFORE_NAMESPACE();
+namespace tinytorch::kernels::HWY_NAMESPACE {
+
+using F = Vec<float>;
+inline constexpr int64_t kWidth = static_cast<int64_t>(F::kLanes);
+inline constexpr int kRowVecs = kWidth == 1 ? 4 : static_cast<int>(64 / kWidth);
+inline constexpr int64_t kRowLanes = kRowVecs * kWidth;
+inline constexpr float kNegInf = -std::numeric_limits<float>::infinity();
+
+// How a body of for_row reads and writes its vector: all lanes, or the first n.
+struct Whole {
+  HWY_INLINE F load(const float* p) const { return F::load(p); }
+  HWY_INLINE F load_or(const float* p, float) const { return F::load(p); }
+  HWY_INLINE F keep(F v) const { return v; }
+  HWY_INLINE void store(F v, float* p) const { v.store(p); }
+};
+struct Part {
+  size_t n;
+  HWY_INLINE Mask<float> mask() const { return hn::FirstN(F::D(), n); }
+  HWY_INLINE F load(const float* p) const { return F::load_n(p, n); }
+  HWY_INLINE F load_or(const float* p, float fill) const { return where(mask(), load(p), F(fill)); }
+  HWY_INLINE F keep(F v) const { return hn::IfThenElseZero(mask().m, v.v); }  // else 0
+  HWY_INLINE void store(F v, float* p) const { v.store_n(p, n); }
+};
+
+template <int kIndex>
+using Slot = std::integral_constant<int, kIndex>;
+
+// body(Slot<0>()), ..., body(Slot<kCount - 1>()): a loop that is always unrolled, so that arrays
+// indexed by it live in registers.
+template <int kCount, int kFrom = 0, class Body>
+HWY_INLINE void repeat(Body body) {
+  if constexpr (kFrom < kCount) {
+    body(Slot<kFrom>());
+    repeat<kCount, kFrom + 1>(body);
+  }
+}
+
+template <int kIndex, class Body>
+HWY_INLINE void row_block(int64_t i, Body& body) {
+  body(i, Slot<kIndex>(), Whole());
+  if constexpr (kIndex + 1 < kRowVecs) row_block<kIndex + 1>(i + kWidth, body);
+}
+template <int kIndex, class Body>
+HWY_INLINE void row_rest(int64_t i, int64_t n, Body& body) {
+  if (i + kWidth > n) {
+    if (i < n) body(i, Slot<kIndex>(), Part{static_cast<size_t>(n - i)});
+    return;
+  }
+  body(i, Slot<kIndex>(), Whole());
+  if constexpr (kIndex + 1 < kRowVecs) row_rest<kIndex + 1>(i + kWidth, n, body);
+}
+// Calls body(i, slot, io) for every vector of a row of n elements: it starts at element i, its
+// lanes belong to accumulator `slot` (a compile-time constant), io loads and stores it.
+template <class Body>
+HWY_INLINE void for_row(int64_t n, Body body) {
+  int64_t i = 0;
+  for (; i + kRowLanes <= n; i += kRowLanes) row_block<0>(i, body);
+  row_rest<0>(i, n, body);
+}
+// The same for a row of at most kRowLanes elements, without the loop.
+template <class Body>
+HWY_INLINE void for_short_row(int64_t n, Body body) {
+  row_rest<0>(0, n, body);
+}
+
+// One accumulator a slot.
+struct Lanes {
+  F v[kRowVecs];
+  HWY_INLINE Lanes() = default;
+  HWY_INLINE explicit Lanes(float start) { fill(start); }
+  HWY_INLINE void fill(float start) {
+    for (F& each : v) each = F(start);
+  }
+};
+
+template <class Combine>
+HWY_INLINE F fold(const Lanes& lanes, Combine combine) {
+  F v[kRowVecs];
+  for (int k = 0; k < kRowVecs; ++k) v[k] = lanes.v[k];
+  for (int half = kRowVecs / 2; half >= 1; half /= 2)
+    for (int k = 0; k < half; ++k) v[k] = combine(v[k], v[k + half]);
+  F a = v[0];
+  // Both operands of each step hold the same pairs, swapped: every lane ends with the result.
+#if HWY_TARGET != HWY_SCALAR
+  const F::D d;
+  if constexpr (kWidth >= 16) a = combine(a, F(hn::ConcatLowerUpper(d, a.v, a.v)));
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  a = combine(a, F(hn::SwapAdjacentBlocks(a.v)));
+#endif
+  a = combine(a, F(hn::Shuffle1032(a.v)));
+  a = combine(a, F(hn::Shuffle2301(a.v)));
+#endif
+  return a;
+}
+// The sum (maximum) of all virtual lanes, in every lane of the result.
+HWY_INLINE F sum_lanes(const Lanes& lanes) {
+  return fold(lanes, [](F a, F b) TINYTORCH_ROW_LAMBDA { return a + b; });
+}
+// A NaN may get lost here; the callers subtract the maximum from the row that still holds it.
+HWY_INLINE F max_lanes(const Lanes& lanes) {
+  return fold(lanes, [](F a, F b) TINYTORCH_ROW_LAMBDA { return F(hn::Max(a.v, b.v)); });
+}
+
+HWY_INLINE float first_lane(F v) {
+  return hn::GetLane(v.v);
+}
+
+// e^x for x <= 0 or NaN: what is left of exp() when nothing overflows and results under 2^-126 may
+// be 0 (they are terms of a sum that holds a 1). -inf gives 0 exactly.
+HWY_INLINE F exp_nonpositive(F x) {
+  const detail::Reduced r = detail::reduce_exp(x, F(127));
+  const F p = polynomial(r.f, {1.381446724e-03f, 8.368780836e-03f, 4.166839272e-02f,
+                               1.666651964e-01f, 4.999999404e-01f, 1.f, 1.f});
+  const F y = p * detail::power_of_two(r.field);
+  return hn::IfThenZeroElse((x < F(-87.3f)).m, y.v);
+}
+
+}  // namespace tinytorch::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // per-target include guard
