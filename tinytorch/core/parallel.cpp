@@ -119,7 +119,7 @@ class Pool {
   void wait_until_done();
 
   struct Job {
-    const ChunkFn* fn;
+    ChunkFn fn;
     int64_t count, chunks_per_unit;
     FirstError* errors;
   };
@@ -130,13 +130,15 @@ class Pool {
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> helpers_;
   std::unique_ptr<Range[]> ranges_;
-  // Each on a cache line of its own: they change hands between the threads.
-  alignas(64) Job job_{};
+  // What the threads tell each other, a cache line for each direction: a helper that sees the new
+  // generation has the job on the same line.
   alignas(64) std::atomic<uint32_t> generation_{
-      0};                                   // of the newest job; helpers poll it, park on it
-  alignas(64) std::atomic<int> parked_{0};  // helpers that are parked or about to be
-  alignas(64) std::atomic<uint32_t> remaining_{0};  // units not done; the caller parks on it
+      0};  // of the newest job; helpers poll and park on it
+  Job job_{};
+  alignas(64) std::atomic<uint32_t> remaining_{
+      0};  // units not done; the caller polls and parks on it
   std::atomic<bool> caller_parked_{false};
+  alignas(64) std::atomic<int> parked_{0};  // helpers that are parked or about to be
 };
 
 Pool::Pool(int threads, bool spin)
@@ -188,7 +190,7 @@ void Pool::work(uint32_t generation, int index) {
       const int64_t unit = ranges_[static_cast<size_t>(owner)].take(generation, i == 0);
       if (unit < 0) break;
       const int64_t begin = unit * job_.chunks_per_unit;
-      job_.errors->run(*job_.fn, begin, std::min(begin + job_.chunks_per_unit, job_.count));
+      job_.errors->run(job_.fn, begin, std::min(begin + job_.chunks_per_unit, job_.count));
       ++done;
     }
   }
@@ -216,7 +218,7 @@ void Pool::run(int64_t count, double total_ns, const ChunkFn& fn) {
   FirstError errors;
   const int64_t per_unit = (count + kMaxUnits - 1) / kMaxUnits;
   const int64_t units = (count + per_unit - 1) / per_unit;
-  job_ = {&fn, count, per_unit, &errors};
+  job_ = {fn, count, per_unit, &errors};
   remaining_.store(static_cast<uint32_t>(units), std::memory_order_relaxed);
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   const int64_t owners = std::min<int64_t>(threads_, units);

@@ -19,6 +19,7 @@ bool in_parallel_region();
 // Non-owning reference to a callable: what the pool runs. Valid while the callable lives.
 class ChunkFn {
  public:
+  ChunkFn() = default;  // refers to nothing: not to be called
   template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, ChunkFn>>>
   ChunkFn(F& f)  // NOLINT: implicit by design
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
@@ -26,8 +27,8 @@ class ChunkFn {
   void operator()(int64_t chunk) const { call_(object_, chunk); }
 
  private:
-  void* object_;
-  void (*call_)(void*, int64_t);
+  void* object_ = nullptr;
+  void (*call_)(void*, int64_t) = nullptr;
 };
 
 // Runs fn(chunk) once for each chunk in [0, count). `total_ns` estimates the whole work on one
