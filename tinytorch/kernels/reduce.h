@@ -6,8 +6,8 @@
 namespace tinytorch::kernels {
 
 // A reduction sees its input as outer x count x inner and removes the middle: y is outer x inner,
-// row-major. x may have any strides (elements): (o, r, i) lies at x[o*x_outer + r*x_count + i*x_inner].
-// y does not overlap x. T is float, double or int64_t where it says so.
+// row-major. x may have any strides (elements): (o, r, i) lies at x[o*x_outer + r*x_count +
+// i*x_inner]. y does not overlap x. T is float, double or int64_t where it says so.
 template <class T>
 struct ReduceArgs {
   int64_t outer = 1, count = 0, inner = 1;
@@ -17,10 +17,15 @@ struct ReduceArgs {
   int64_t* index = nullptr;  // max: where the maximum was found, or nullptr
 };
 
-// sum:  y = sum_r x. Order of the f32 simd sum (contract): fixed virtual lanes and blocks that depend
-//       on count and inner alone, so bits do not depend on threads or ISA. count 0 gives 0.
+// sum:  y = sum_r x. count 0 gives 0.
 // max:  y = max_r x, the first one's r in index; a NaN wins. count >= 1.
 // sum_squared_deviation:  y = sum_r (x - m)^2, m the mean over r, in two passes. count >= 1.
+//
+// Order of the f32 simd sums (contract), a function of count and inner alone, so that strides,
+// threads and instruction sets change no bit. With inner = 1: blocks of 16,384 along r; in a block
+// element r belongs to lane r mod 64, and lanes fold in halves (l with l + 32, then 16, 8, 4, 2,
+// 1). With inner > 1: blocks of 256 along r; in a block element r belongs to chain r mod 4, folded
+// as (c0 + c2) + (c1 + c3). Blocks are added in order. The loops add along r, in double.
 extern Kernel<void(const ReduceArgs<float>&)> sum_f32;  // "sum"
 extern Kernel<void(const ReduceArgs<float>&)> max_f32;  // "max"
 extern Kernel<void(const ReduceArgs<float>&)> sum_squared_deviation_f32;
@@ -43,5 +48,10 @@ void max(const ReduceArgs<T>& args);
 template <class T>
 void sum_squared_deviation(const ReduceArgs<T>& args);
 }  // namespace loops
+namespace simd {
+void sum(const ReduceArgs<float>& args);
+void max(const ReduceArgs<float>& args);
+void sum_squared_deviation(const ReduceArgs<float>& args);
+}  // namespace simd
 
 }  // namespace tinytorch::kernels

@@ -10,8 +10,8 @@
 
 namespace tinytorch::kernels::loops {
 
-// tito:begin 1.20
-// tito:end 1.20
+// tito:begin 1.0
+// tito:end 1.0
 
 // out[i] = a[i] + b[i]
 template <class T>

@@ -5,8 +5,8 @@
 
 namespace tinytorch::kernels::loops {
 
-// tito:begin 1.25
-// tito:end 1.25
+// tito:begin 1.0
+// tito:end 1.0
 
 // Calls args.row once for each row of the innermost dimension, in row-major order of args.shape:
 //   element (i0, ..., ik) of operand j lies at data[j] + i0 * stride[j][0] + ... + ik *

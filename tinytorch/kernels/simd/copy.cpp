@@ -48,27 +48,30 @@ HWY_INLINE hn::Vec<D> load_blocks(const uint32_t* x, int64_t ldx) {
   return v;
 }
 
-// y[r][c] = x[c][r] for c < kLanes, r < 4 r_blocks: 4x4 transposes inside the 128-bit blocks, whose
-// order is already right.
+// y[r][c] = x[c][r] for c < kLanes, r < kLanes: 4x4 transposes inside the 128-bit blocks, whose
+// order is already right. x goes through a small copy: its rows, a power of two apart, could not
+// stay in the first-level cache together until all their blocks are read.
 template <bool kStream>
-HWY_INLINE void transpose_tile(const uint32_t* x, int64_t ldx, uint32_t* y, int64_t ldy,
-                               int r_blocks) {
+HWY_INLINE void transpose_tile(const uint32_t* x, int64_t ldx, uint32_t* y, int64_t ldy) {
   const D d;
-  for (int r = 0; r < 4 * r_blocks; r += 4) {
-    const auto a = load_blocks(x + r, ldx), b = load_blocks(x + r + ldx, ldx);
-    const auto c = load_blocks(x + r + 2 * ldx, ldx), e = load_blocks(x + r + 3 * ldx, ldx);
+  constexpr int kLanes = HWY_LANES(uint32_t);
+  HWY_ALIGN uint32_t tile[kLanes * kLanes];
+  for (int c = 0; c < kLanes; ++c) hn::Store(hn::LoadU(d, x + c * ldx), d, tile + c * kLanes);
+  for (int r = 0; r < kLanes; r += 4) {
+    const auto a = load_blocks(tile + r, kLanes), b = load_blocks(tile + r + kLanes, kLanes);
+    const auto c = load_blocks(tile + r + 2 * kLanes, kLanes);
+    const auto e = load_blocks(tile + r + 3 * kLanes, kLanes);
     const auto ac_low = hn::InterleaveLower(d, a, c), ac_high = hn::InterleaveUpper(d, a, c);
     const auto be_low = hn::InterleaveLower(d, b, e), be_high = hn::InterleaveUpper(d, b, e);
-    const auto put = [&](int i, hn::Vec<D> v) HWY_ATTR {
+    const hn::Vec<D> out[] = {
+        hn::InterleaveLower(d, ac_low, be_low), hn::InterleaveUpper(d, ac_low, be_low),
+        hn::InterleaveLower(d, ac_high, be_high), hn::InterleaveUpper(d, ac_high, be_high)};
+    for (int i = 0; i < 4; ++i) {
       if (kStream)
-        hn::Stream(v, d, y + (r + i) * ldy);
+        hn::Stream(out[i], d, y + (r + i) * ldy);
       else
-        hn::StoreU(v, d, y + (r + i) * ldy);
-    };
-    put(0, hn::InterleaveLower(d, ac_low, be_low));
-    put(1, hn::InterleaveUpper(d, ac_low, be_low));
-    put(2, hn::InterleaveLower(d, ac_high, be_high));
-    put(3, hn::InterleaveUpper(d, ac_high, be_high));
+        hn::StoreU(out[i], d, y + (r + i) * ldy);
+    }
   }
 }
 #endif
@@ -79,17 +82,15 @@ void transpose32(const uint32_t* x, int64_t ldx, uint32_t* y, int64_t ldy, int64
   int64_t tiled_rows = 0, tiled_cols = 0;
 #if HWY_TARGET != HWY_SCALAR
   constexpr int64_t kLanes = HWY_LANES(uint32_t);
-  tiled_rows = rows / 4 * 4;
+  tiled_rows = rows / kLanes * kLanes;
   tiled_cols = cols / kLanes * kLanes;
   stream = stream && (reinterpret_cast<uintptr_t>(y) | static_cast<uintptr_t>(ldy * 4)) % 64 == 0;
-  // A strip of 16 rows of y at a time: whole lines of x.
-  for (int64_t r = 0; r < tiled_rows; r += 16) {
-    const int blocks = static_cast<int>(std::min<int64_t>(16, tiled_rows - r) / 4);
-    for (int64_t c = 0; c < tiled_cols; c += kLanes) {
+  for (int64_t c = 0; c < tiled_cols; c += kLanes) {  // along rows of x, which prefetches itself
+    for (int64_t r = 0; r < tiled_rows; r += kLanes) {
       if (stream)
-        transpose_tile<true>(x + c * ldx + r, ldx, y + r * ldy + c, ldy, blocks);
+        transpose_tile<true>(x + c * ldx + r, ldx, y + r * ldy + c, ldy);
       else
-        transpose_tile<false>(x + c * ldx + r, ldx, y + r * ldy + c, ldy, blocks);
+        transpose_tile<false>(x + c * ldx + r, ldx, y + r * ldy + c, ldy);
     }
   }
   if (stream) hwy::FlushStream();
@@ -153,28 +154,30 @@ void batched_transpose(const CopyArgs& args, int p) {
   const int64_t rows = args.shape[p], cols = args.shape[last];
   const int64_t ldx = args.x_stride[last], ldy = args.y_stride[p];
   const int64_t total = args.shape.product(), item = sizeof(T);
-  const bool stream = total * item > stream_bytes();
-  // A task is a strip of y's rows, whole lines of x wide.
-  const int64_t strip =
-      std::min(rows, std::max<int64_t>(64 / item, (1 << 16) / (cols * item) / 16 * 16));
-  const int64_t strips = (rows + strip - 1) / strip;
+  // Scattered lines make the store's read of its line costlier than in a flat copy: past the caches
+  // from a quarter of that size on. A task is a block that touches few pages on the side that is
+  // walked across them: long runs along x when y is streamed, else along y.
+  const bool stream = total * item > std::min(stream_bytes() / 4, int64_t{16} << 20);
+  const int64_t height = std::min<int64_t>(rows, stream ? 1024 : 64);
+  const int64_t width = std::min<int64_t>(cols, stream ? 64 : 256);
+  const int64_t down = (rows + height - 1) / height, across = (cols + width - 1) / width;
   const double ns = kByteNs * 2 * static_cast<double>(total * item);
-  parallel_tasks(total / (rows * cols) * strips, ns, [&](int64_t task) {
-    const int64_t r = task % strips * strip;
-    const T* x = static_cast<const T*>(args.x) + r;
-    T* y = static_cast<T*>(args.y) + r * ldy;
-    int64_t rest = task / strips;
+  parallel_tasks(total / (rows * cols) * down * across, ns, [&](int64_t task) {
+    const int64_t c = task % across * width, r = task / across % down * height;
+    const T* x = static_cast<const T*>(args.x) + c * ldx + r;
+    T* y = static_cast<T*>(args.y) + r * ldy + c;
+    int64_t rest = task / (across * down);
     for (int d = last - 1; d >= 0; --d) {
       if (d == p) continue;
       x += rest % args.shape[d] * args.x_stride[d];
       y += rest % args.shape[d] * args.y_stride[d];
       rest /= args.shape[d];
     }
-    const int64_t count = std::min(strip, rows - r);
+    const int64_t h = std::min(height, rows - r), w = std::min(width, cols - c);
     if constexpr (sizeof(T) == 4)
-      TINYTORCH_DISPATCH(transpose32)(x, ldx, y, ldy, count, cols, stream);
+      TINYTORCH_DISPATCH(transpose32)(x, ldx, y, ldy, h, w, stream);
     else
-      transpose_items(x, ldx, y, ldy, count, cols);
+      transpose_items(x, ldx, y, ldy, h, w);
   });
 }
 

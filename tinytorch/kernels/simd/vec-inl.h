@@ -58,6 +58,7 @@ template <class T>
 struct Vec {
   using D = hn::ScalableTag<T>;
   using M = Mask<T>;
+  using V = hn::Vec<D>;
   static constexpr size_t kLanes = HWY_LANES(T);  // fixed on all our targets
   hn::Vec<D> v;
 
@@ -180,17 +181,22 @@ HWY_INLINE Vec<float> from_bits(hn::Vec<I32> b) {
 // x = n ln 2 + f with |f| <= 0.35, and `field`, whose low bits shifted left by 23 give 2^(n + bias
 // - 127): the rounding constant carries the exponent's bias, so that no integer addition is needed.
 struct Reduced {
-  Vec<float> f, field;
+  Vec<float> f, n, field;
 };
 HWY_INLINE Reduced reduce_exp(Vec<float> x, Vec<float> bias) {
   const Vec<float> round = bias + Vec<float>(kRound);
   const Vec<float> field = fma(x, Vec<float>(kLog2E), round);
   const Vec<float> n = field - round;
   const Vec<float> f = fma(n, Vec<float>(-kLn2High), x);
-  return {fma(n, Vec<float>(-kLn2Low), f), field};
+  return {fma(n, Vec<float>(-kLn2Low), f), n, field};
 }
 HWY_INLINE Vec<float> power_of_two(Vec<float> field) {
   return from_bits(hn::ShiftLeft<23>(bits(field)));
+}
+
+HWY_INLINE Vec<float> exp_polynomial(Vec<float> f) {  // e^f for |f| <= 0.35, to 3e-9
+  return polynomial(f, {1.381446724e-03f, 8.368780836e-03f, 4.166839272e-02f, 1.666651964e-01f,
+                        4.999999404e-01f, 1.f, 1.f});
 }
 
 }  // namespace detail
@@ -198,13 +204,18 @@ HWY_INLINE Vec<float> power_of_two(Vec<float> field) {
 HWY_INLINE Vec<float> exp(Vec<float> x) {
   using F = Vec<float>;
   x = clamp(x, F(-104), F(89));  // 0 and infinity from there on
+#if HWY_TARGET == HWY_AVX3
+  // p 2^n in one instruction, rounded once: the same result as below.
+  const detail::Reduced r = detail::reduce_exp(x, F(0));
+  return F::V{_mm512_scalef_ps(detail::exp_polynomial(r.f).v.raw, r.n.v.raw)};
+#else
   // 2^n alone may be out of range although the result is not: one factor 2 (n up to 128) or 2^-63
   // (n down to -150) is split off. All factors are exact, so that a subnormal result rounds once.
   const Mask<float> tiny = x < F(-80);
   const detail::Reduced r = detail::reduce_exp(x, where(tiny, F(126 + 64), F(126)));
-  const F p = polynomial(r.f, {1.381446724e-03f, 8.368780836e-03f, 4.166839272e-02f,
-                               1.666651964e-01f, 4.999999404e-01f, 1.f, 1.f});  // 3e-9
-  return p * where(tiny, F(0x1p-63f), F(2)) * detail::power_of_two(r.field);
+  return detail::exp_polynomial(r.f) * where(tiny, F(0x1p-63f), F(2)) *
+         detail::power_of_two(r.field);
+#endif
 }
 
 HWY_INLINE Vec<float> log(Vec<float> x) {
