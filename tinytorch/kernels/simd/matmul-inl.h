@@ -193,6 +193,7 @@ HWY_INLINE void load_transposed(const Row& row, V out[4]) {
   const hn::FixedTag<float, 4> d4;
   const hn::RepartitionToWide<D> wide;
   V v[4];
+#pragma GCC unroll 4
   for (int s = 0; s < 4; ++s) {
 #if HWY_TARGET == HWY_AVX3
     const hn::FixedTag<float, 8> d8;

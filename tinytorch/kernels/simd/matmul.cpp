@@ -17,7 +17,7 @@
 //                         transposed matrix (a Linear's weight): the roles are swapped, C^T = B^T
 //                         A^T, so the large weight is read in place and the few rows are packed
 //   narrow (n <= 1 vector) one panel of one vector; nothing else is special
-//   one to four rows       matmul_vector: no tile of 14 to fill, so B^T is transposed in registers
+//   one to four rows       matmul_vector-inl.h: no tile to fill, so B^T is transposed in registers
 // Roles, tiles, chunks and packing never change a sum: each element of C is the same chain.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tinytorch/kernels/simd/matmul.cpp"
@@ -26,6 +26,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/simd/isa.h"
 #include "tinytorch/kernels/simd/matmul-inl.h"
+#include "tinytorch/kernels/simd/matmul_vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
@@ -370,6 +371,21 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
   return g;
 }
 
+// Matrix `index` of the batch; `serial`: in one piece, on this thread.
+void multiply_one(const MatmulArgs<float>& args, int64_t index, bool serial) {
+  if (is_vector_product(args)) {
+    MatmulArgs<float> one = args;
+    one.a += index * args.a_batch;
+    one.b += index * args.b_batch;
+    one.c += index * args.c_batch;
+    if (one.pre_activation) one.pre_activation += index * args.c_batch;
+    return multiply_vector(one, serial);
+  }
+  Product g = choose(args, index);
+  if (serial) g.row_chunks = g.col_chunks = 1;
+  multiply(g);
+}
+
 void matmul(const MatmulArgs<float>& given) {
   MatmulArgs<float> args = given;
   if (args.m <= 0 || args.n <= 0 || args.batch <= 0) return;
@@ -379,9 +395,10 @@ void matmul(const MatmulArgs<float>& given) {
     args.m *= args.batch;
     args.batch = 1;
   }
-  const double ns = serial_ns(choose(args, 0));
-  if (args.batch == 1 || ns > 4e5) {
-    for (int64_t i = 0; i < args.batch; ++i) multiply(choose(args, i));
+  if (args.batch == 1) return multiply_one(args, 0, false);
+  const double ns = static_cast<double>(args.m * args.n) * static_cast<double>(args.k + 1) / 50;
+  if (ns > 4e5) {
+    for (int64_t i = 0; i < args.batch; ++i) multiply_one(args, i, false);
     return;
   }
   // Small matrices: threads over the batch; inside, everything runs on the one thread.
@@ -389,11 +406,7 @@ void matmul(const MatmulArgs<float>& given) {
   parallel_tasks(ceil_div(args.batch, group), ns * static_cast<double>(args.batch),
                  [&](int64_t task) {
                    const int64_t end = std::min(args.batch, (task + 1) * group);
-                   for (int64_t i = task * group; i < end; ++i) {
-                     Product g = choose(args, i);
-                     g.row_chunks = g.col_chunks = 1;
-                     multiply(g);
-                   }
+                   for (int64_t i = task * group; i < end; ++i) multiply_one(args, i, true);
                  });
 }
 
