@@ -2,6 +2,7 @@
 // the parity tests follow from it.
 #include <vector>
 
+#include "tinytorch/kernels/attention.h"
 #include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/cross_entropy.h"
 #include "tinytorch/kernels/index.h"
@@ -52,6 +53,8 @@ std::span<KernelBase* const> all_kernels() {
       &sum_f32,
       &max_f32,
       &sum_squared_deviation_f32,
+      &attention_f32,
+      &attention_grad_f32,
   };
   return kernels;
 }

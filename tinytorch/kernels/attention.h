@@ -1,0 +1,82 @@
+#pragma once
+#include <cstdint>
+
+#include "tinytorch/kernels/registry.h"
+
+namespace tinytorch::kernels {
+
+// Sizes of one attention: queries are batch x heads x tq x d, keys and values batch x heads x tk x
+// d. Causal: query i sees keys 0 .. i + tk - tq, so the last query sees all keys and tq < tk is
+// decoding behind a cache of earlier keys.
+struct AttentionShape {
+  int64_t batch = 0, heads = 0, tq = 0, tk = 0, d = 0;  // d <= kMaxHeadDim
+  double scale = 1;                                     // > 0, usually 1 / sqrt(d)
+  bool causal = false;
+
+  int64_t visible(int64_t query) const {  // keys 0 .. visible - 1 take part
+    if (!causal) return tk;
+    const int64_t n = query + 1 + tk - tq;
+    return n < 0 ? 0 : n < tk ? n : tk;
+  }
+};
+inline constexpr int64_t kMaxHeadDim = 256;
+
+// One operand: element (b, h, t, e) at data[b*batch + h*head + t*step + e]. So q, k and v are read
+// in place from a (B, T, 3C) projection, and the result is written as (B, T, C).
+template <class T>
+struct AttentionOperand {
+  T* data = nullptr;
+  int64_t batch = 0, head = 0, step = 0;
+  T* at(int64_t b, int64_t h, int64_t t) const { return data + b * batch + h * head + t * step; }
+};
+
+// For each batch and head:
+//   s[i,j] = scale * sum_e q[i,e] k[j,e]   for the visible keys j of query i
+//   lse[i] = log sum_j exp(s[i,j]);   y[i,e] = sum_j exp(s[i,j] - lse[i]) v[j,e]
+// A query that sees no key (causal, tq > tk) gives y = 0 and lse = -inf. Keys that a query does not
+// see must be finite. lse (batch x heads x tq, contiguous) may be nullptr. Nothing aliases.
+// Sums run over keys in order, in blocks of 256; results do not depend on threads, nor on the
+// instruction set where it has a fused multiply-add.
+// Source: Dao et al. 2022, "FlashAttention": the row's log-sum is all that backward needs.
+template <class T>
+struct AttentionArgs {
+  AttentionShape shape;
+  AttentionOperand<const T> q, k, v;
+  AttentionOperand<T> y;
+  T* lse = nullptr;
+};
+
+// The gradients, given p[i,j] = exp(s[i,j] - lse[i]) and g[i] = sum_e dy[i,e] y[i,e]:
+//   dv[j] = sum_i p[i,j] dy[i];   ds[i,j] = p[i,j] (dy[i] . v[j] - g[i]) scale
+//   dq[i] = sum_j ds[i,j] k[j];   dk[j] = sum_i ds[i,j] q[i]
+// Overwrites dq, dk, dv, which do not overlap each other (interleaved rows are fine).
+template <class T>
+struct AttentionGradArgs {
+  AttentionShape shape;
+  AttentionOperand<const T> q, k, v, y, dy;
+  const T* lse = nullptr;
+  AttentionOperand<T> dq, dk, dv;
+};
+
+extern Kernel<void(const AttentionArgs<float>&)> attention_f32;           // "attention"
+extern Kernel<void(const AttentionGradArgs<float>&)> attention_grad_f32;  // "attention_grad"
+
+// ShapeError when d is not in 1 .. kMaxHeadDim or scale is not positive.
+void attention(const AttentionArgs<float>& args);
+void attention(const AttentionArgs<double>& args);
+void attention_grad(const AttentionGradArgs<float>& args);
+void attention_grad(const AttentionGradArgs<double>& args);
+
+namespace loops {
+template <class T>
+void attention(const AttentionArgs<T>& args);
+template <class T>
+void attention_grad(const AttentionGradArgs<T>& args);
+}  // namespace loops
+
+namespace simd {
+void attention(const AttentionArgs<float>& args);
+void attention_grad(const AttentionGradArgs<float>& args);
+}  // namespace simd
+
+}  // namespace tinytorch::kernels
