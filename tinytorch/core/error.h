@@ -1,15 +1,36 @@
 #pragma once
-#include <stdexcept>
+#include <cstddef>
+#include <exception>
 #include <string>
+#include <utility>
 
 namespace tinytorch {
 
 // The one family of exceptions. The text names the operation, every argument that takes part, the
 // two numbers that disagree, and what to do ("Hint: ..."). Build texts with raise<E>() of
 // core/format.h, which keeps formatting out of the hot path.
-class Error : public std::runtime_error {
+class Error : public std::exception {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(std::string text) : text_(std::move(text)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+
+  // Adds where in a network the operation ran: "linear: ..." becomes "linear (fc1): ...", then
+  // "linear (encoder.fc1): ..." one module further out.
+  void add_module(const std::string& name) {
+    if (at_ == 0) {
+      at_ = text_.find(':');
+      if (at_ == std::string::npos) at_ = text_.size();
+      text_.insert(at_, " ()");
+      at_ += 2;
+      text_.insert(at_, name);
+    } else {
+      text_.insert(at_, name + ".");
+    }
+  }
+
+ private:
+  std::string text_;
+  size_t at_ = 0;  // where the module path begins; 0: none yet
 };
 
 #define TINYTORCH_ERROR_CLASS(Name) \

@@ -59,7 +59,7 @@ class Storage {
   }
   // Counts in-place changes of the contents, for autograd; 0 without a block.
   uint32_t version() const { return block_ ? block_->version.load(std::memory_order_relaxed) : 0; }
-  void bump_version() {
+  void bump_version() const {
     if (block_) block_->version.store(version() + 1, std::memory_order_relaxed);
   }
   explicit operator bool() const { return block_ != nullptr; }

@@ -1,0 +1,206 @@
+#include "tinytorch/core/autograd.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tinytorch/core/random.h"
+#include "tinytorch/ops/ops.h"
+
+namespace tinytorch {
+namespace {
+
+Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values).set_requires_grad(); }
+
+std::string message_of(const std::function<void()>& run) {
+  try {
+    run();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Autograd, GradientsOfAProductReachBothLeaves) {
+  Tensor a = leaf({2, 3}), b = leaf({5, 7});
+  (a * b).sum().backward();
+  EXPECT_EQ(to_vector<float>(a.grad()), (std::vector<float>{5, 7}));
+  EXPECT_EQ(to_vector<float>(b.grad()), (std::vector<float>{2, 3}));
+}
+
+TEST(Autograd, ASecondBackwardAddsToTheGradient) {
+  Tensor a = leaf({2});
+  (a * 3.0).sum().backward();
+  (a * a).sum().backward();
+  EXPECT_EQ(a.grad().item(), 3 + 4);
+}
+
+TEST(Autograd, EveryPathToALeafCounts) {
+  Tensor x = leaf({3});
+  Tensor y = x * x;
+  (y * x + y).sum().backward();  // x^3 + x^2
+  EXPECT_EQ(x.grad().item(), 3 * 9 + 2 * 3);
+}
+
+TEST(Autograd, AMillionNodesNeitherOverflowNorSlow) {
+  const auto seconds_for = [](int n) {
+    Tensor x = leaf({1});
+    Tensor y = x;
+    for (int i = 0; i < n; ++i) y = y + x;
+    const auto start = std::chrono::steady_clock::now();
+    y.backward();
+    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    EXPECT_EQ(x.grad().item(), n + 1);
+    return s;
+  };
+  seconds_for(1000);
+  const double small = seconds_for(100'000), large = seconds_for(1'000'000);
+  EXPECT_LT(large, 40 * small + 0.05) << "backward is not linear in the number of nodes";
+}
+
+TEST(Autograd, AnUnusedChainOfAMillionNodesDies) {
+  Tensor y = leaf({1});
+  for (int i = 0; i < 1'000'000; ++i) y = neg(y);
+  y = Tensor();
+}
+
+TEST(Autograd, SharedNodesRunOnce) {
+  Tensor x = leaf({1});
+  Tensor y = x;
+  for (int i = 0; i < 60; ++i) y = y + y;  // 2^60 paths
+  y.backward();
+  EXPECT_EQ(x.grad().item(), std::pow(2.0, 60));
+}
+
+TEST(Autograd, AChangeInPlaceOfASavedValueIsReported) {
+  Tensor a = leaf({2, 3});
+  Tensor b = a * 1.0;
+  Tensor y = (b * b).sum();
+  {
+    const NoGrad no_grad;
+    b.add_(1.0);
+  }
+  const std::string text = message_of([&] { y.backward(); });
+  EXPECT_NE(text.find("backward of mul: a saved input of shape [2] was changed in place"), std::string::npos) << text;
+  EXPECT_NE(text.find("version 1, saved at version 0"), std::string::npos) << text;
+}
+
+TEST(Autograd, AViewSharesTheVersionOfItsBase) {
+  Tensor a = leaf({2, 3});
+  Tensor b = a * 1.0;
+  Tensor y = (b * b).sum();
+  b.detach().narrow(0, 0, 1).fill_(9);
+  EXPECT_NE(message_of([&] { y.backward(); }).find("changed in place"), std::string::npos);
+}
+
+TEST(Autograd, LeavesAndViewsInAGraphCannotBeChangedInPlace) {
+  Tensor a = leaf({2, 3});
+  EXPECT_NE(message_of([&] { a.add_(1.0); }).find("a leaf of shape [2] that requires a gradient"), std::string::npos);
+  Tensor b = a * 2.0;
+  EXPECT_NE(message_of([&] { b.narrow(0, 0, 1).mul_(2.0); }).find("a view of shape [1]"), std::string::npos);
+  EXPECT_EQ(to_vector<float>(a), (std::vector<float>{2, 3}));
+}
+
+TEST(Autograd, InPlaceOperationsInAGraphAreDifferentiated) {
+  Tensor a = leaf({2, 3});
+  Tensor b = a * 2.0;
+  b.add_(a);         // 3a
+  b.mul_(b.detach().clone());  // times 6, 9
+  b.sum().backward();
+  EXPECT_EQ(to_vector<float>(a.grad()), (std::vector<float>{18, 27}));
+}
+
+TEST(Autograd, TheGraphIsUsedOnceUnlessRetained) {
+  Tensor a = leaf({2});
+  Tensor y = (a * a).sum();
+  y.backward({}, true);
+  y.backward();
+  EXPECT_EQ(a.grad().item(), 8);
+  EXPECT_NE(message_of([&] { y.backward(); }).find("retain_graph"), std::string::npos);
+}
+
+TEST(Autograd, SavedValuesAreDroppedDuringBackward) {
+  Tensor x = leaf({1, 2, 3});
+  Tensor mid = x * 2.0;
+  Tensor y = (mid * mid).sum();
+  EXPECT_GT(mid.use_count(), 1);
+  y.backward();
+  EXPECT_EQ(mid.use_count(), 1);
+}
+
+TEST(Autograd, NoGradAndDetachRecordNothing) {
+  Tensor a = leaf({2});
+  {
+    const NoGrad no_grad;
+    EXPECT_FALSE((a * a).requires_grad());
+  }
+  EXPECT_FALSE(a.detach().requires_grad());
+  EXPECT_FALSE((a.detach() * 2.0).requires_grad());
+  EXPECT_TRUE((a * 2.0).requires_grad());
+}
+
+TEST(Autograd, HooksSeeAndReplaceGradients) {
+  Tensor a = leaf({2});
+  Tensor b = a * 3.0;
+  double seen = 0;
+  b.register_hook([&](const Tensor& g) {
+    seen = g.item();
+    return g * 10.0;
+  });
+  (b * 2.0).sum().backward();
+  EXPECT_EQ(seen, 2);
+  EXPECT_EQ(a.grad().item(), 60);
+}
+
+TEST(Autograd, GradGivesGradientsWithoutTouchingLeaves) {
+  Tensor a = leaf({2}), unused = leaf({1});
+  const Tensor mid = a * a;
+  const std::vector<Tensor> g = grad({mid * 3.0}, {a, mid, unused});
+  EXPECT_EQ(g[0].item(), 12);
+  EXPECT_EQ(g[1].item(), 3);
+  EXPECT_FALSE(g[2].defined());
+  EXPECT_FALSE(a.grad().defined());
+}
+
+TEST(Autograd, SecondDerivativesOfComposedFormulas) {
+  Tensor x = leaf({3});
+  const Tensor y = x * x * x;
+  const Tensor dy = grad({y}, {x}, {}, true, true)[0];
+  EXPECT_EQ(dy.item(), 27);
+  EXPECT_EQ(grad({dy}, {x})[0].item(), 18);
+}
+
+TEST(Autograd, CheckpointGivesTheSameGradientsAndRandomNumbers) {
+  const auto run = [](bool recompute) {
+    manual_seed(3);
+    Tensor x = leaf({1, -2, 3, 4});
+    Tensor w = leaf({0.5, 0.25, 2, 1});
+    const auto fn = [&](const Tensor& t) { return tanh(dropout(t * w, 0.5) * w); };
+    Tensor y = recompute ? checkpoint(fn, x) : fn(x);
+    (y * rand({4})).sum().backward();
+    return std::make_pair(to_vector<float>(x.grad()), to_vector<float>(w.grad()));
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Autograd, BackwardNeedsAScalarOrAGradient) {
+  Tensor a = leaf({1, 2});
+  EXPECT_NE(message_of([&] { (a * 2.0).backward(); }).find("only a scalar starts with 1"), std::string::npos);
+  EXPECT_NE(message_of([&] { Tensor::of({1}).backward(); }).find("has no graph"), std::string::npos);
+  EXPECT_NE(message_of([&] { zeros({2}, DType::kI64).set_requires_grad(); }).find("dtype i64 has no gradient"), std::string::npos);
+}
+
+TEST(Autograd, GradCheckFindsAWrongGradient) {
+  const Tensor x = Tensor::of({1, 2}, {}, DType::kF64).set_requires_grad();
+  const auto wrong = [](const std::vector<Tensor>& in) {
+    const NoGrad no_grad;
+    Tensor y = in[0] * in[0];
+    const GradMode on(true);
+    set_gradient("wrong", y, {&in[0]}, [](GradContext& c) { c.set(0, c.grad()); });
+    return y;
+  };
+  EXPECT_FALSE(grad_check(wrong, {x}).ok);
+}
+
+}  // namespace
+}  // namespace tinytorch

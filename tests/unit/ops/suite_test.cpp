@@ -1,0 +1,284 @@
+// The suite that follows from the op table: every operation on every sample, in all the ways that
+// have nothing to do with its formula. The formulas' own references are PyTorch's values
+// (tests/unit/golden) and the numerical gradient here.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "tinytorch/core/autograd.h"
+#include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/registry.h"
+#include "tinytorch/kernels/simd/isa.h"
+#include "tinytorch/ops/op.h"
+#include "tinytorch/ops/ops.h"
+
+namespace tinytorch {
+namespace {
+
+using Inputs = std::vector<Tensor>;
+
+std::string at(const OpInfo& op, const Sample& sample) { return std::string(op.name) + ": " + sample.label; }
+
+// Calls check(op, sample) for every sample of every operation.
+template <class Check>
+void for_each_sample(Check check) {
+  for (const OpInfo* op : all_ops()) {
+    SampleMaker maker;
+    for (const Sample& sample : op->samples(maker)) {
+      SCOPED_TRACE(at(*op, sample));
+      try {
+        check(*op, sample);
+      } catch (const std::exception& e) {
+        ADD_FAILURE() << e.what();
+      }
+    }
+  }
+}
+
+Inputs convert(const Inputs& inputs, DType dtype, bool with_grad) {
+  Inputs out;
+  for (const Tensor& t : inputs) {
+    Tensor c = is_floating(t.dtype()) ? t.to(dtype).clone() : t;
+    if (with_grad && is_floating(t.dtype())) c.set_requires_grad();
+    out.push_back(c);
+  }
+  return out;
+}
+
+// The same values in memory with gaps and another order of dimensions.
+Tensor scattered(const Tensor& x) {
+  const NoGrad no_grad;
+  if (x.dim() == 0) return x;
+  Shape reversed;
+  for (int i = x.dim() - 1; i >= 0; --i) reversed.push_back(x.shape()[i]);
+  reversed[0] *= 2;
+  Tensor wide = full(reversed, 77, x.dtype());
+  Tensor view = wide.slice(0, 0, reversed[0], 2);
+  for (int i = 0, j = x.dim() - 1; i < j; ++i, --j) view = view.transpose(i, j);
+  view.copy_(x);
+  return view;
+}
+
+// Largest |a - b| over the largest |b| (at least 1); NaN and infinity must agree.
+double difference(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.to(DType::kF64).contiguous(), y = b.to(DType::kF64).contiguous();
+  double scale = 1, worst = 0;
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    const double u = x.data<double>()[i], v = y.data<double>()[i];
+    if (std::isfinite(v)) scale = std::max(scale, std::abs(v));
+    if (u == v || (std::isnan(u) && std::isnan(v))) continue;
+    worst = std::isfinite(u - v) ? std::max(worst, std::abs(u - v)) : HUGE_VAL;
+  }
+  return worst / scale;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  const Tensor x = a.contiguous(), y = b.contiguous();
+  return x.numel() == 0 ||
+         std::memcmp(x.raw_data(), y.raw_data(), static_cast<size_t>(x.numel()) * item_size(x.dtype())) == 0;
+}
+
+// Output and gradients of all floating inputs, for an output gradient of fixed pattern.
+Inputs forward_and_gradients(const Sample& sample, const Inputs& inputs) {
+  Inputs result = {sample.run(inputs)};
+  if (!result[0].requires_grad()) return result;
+  Tensor g = empty(result[0].shape(), result[0].dtype());
+  g.fill_(0);
+  for (int64_t i = 0; i < g.numel(); ++i) {
+    const double v = 0.25 + static_cast<double>(i * 7 % 11) / 8;
+    if (g.dtype() == DType::kF64) g.data<double>()[i] = v;
+    if (g.dtype() == DType::kF32) g.data<float>()[i] = static_cast<float>(v);
+  }
+  Inputs wanted;
+  for (const Tensor& t : inputs)
+    if (t.requires_grad()) wanted.push_back(t);
+  for (Tensor& d : grad({result[0]}, wanted, {g})) result.push_back(d);
+  return result;
+}
+
+bool has_gradient(const OpInfo& op) { return std::strncmp(op.gradient, "none", 4) != 0; }
+
+TEST(OpSuite, EveryOperationIsDescribed) {
+  std::set<std::string> names;
+  for (const OpInfo* op : all_ops()) {
+    SCOPED_TRACE(op->name);
+    EXPECT_TRUE(names.insert(op->name).second) << "named twice";
+    SampleMaker maker;
+    EXPECT_FALSE(op->samples(maker).empty());
+    EXPECT_GT(std::strlen(op->doc), 1u);
+    EXPECT_GT(std::strlen(op->gradient), 0u);
+    EXPECT_GT(std::strlen(op->saves), 0u);
+    std::string list = op->kernels;
+    for (size_t begin = 0; begin < list.size();) {
+      const size_t end = std::min(list.find(' ', begin), list.size());
+      EXPECT_NE(kernels::find_kernel(list.substr(begin, end - begin)), nullptr) << list.substr(begin, end - begin);
+      begin = end + 1;
+    }
+  }
+  EXPECT_GE(names.size(), 40u);
+}
+
+TEST(OpSuite, GradientsEqualCentralDifferencesInF64) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    if (!has_gradient(op)) return;
+    const Inputs inputs = convert(sample.inputs, DType::kF64, true);
+    const GradCheck check = grad_check([&](const Inputs& in) { return sample.run(in); }, inputs, 1e-6, op.tolerance);
+    EXPECT_TRUE(check.ok) << check.message;
+  });
+}
+
+TEST(OpSuite, OperationsWithoutGradientGiveNone) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    if (has_gradient(op)) return;
+    EXPECT_FALSE(sample.run(convert(sample.inputs, DType::kF32, true)).requires_grad());
+  });
+}
+
+TEST(OpSuite, F32AgreesWithF64) {
+  for_each_sample([](const OpInfo&, const Sample& sample) {
+    const Inputs fast = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+    const Inputs exact = forward_and_gradients(sample, convert(sample.inputs, DType::kF64, true));
+    ASSERT_EQ(fast.size(), exact.size());
+    for (size_t i = 0; i < fast.size(); ++i) {
+      ASSERT_EQ(fast[i].defined(), exact[i].defined()) << i;
+      if (fast[i].defined()) {
+        EXPECT_LT(difference(fast[i], exact[i]), 3e-5) << (i ? "gradient " : "output ") << i;
+      }
+    }
+  });
+}
+
+TEST(OpSuite, EveryKernelVariantAgreesWithLoops) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    const std::string list = op.kernels;
+    const auto run = [&](const char* variant) {
+      std::vector<std::unique_ptr<kernels::KernelOverride>> chosen;
+      for (size_t begin = 0; begin < list.size();) {
+        const size_t end = std::min(list.find(' ', begin), list.size());
+        const std::string name = list.substr(begin, end - begin);
+        const kernels::KernelBase* kernel = kernels::find_kernel(name);
+        if (kernel && kernel->find(variant) >= 0)
+          chosen.push_back(std::make_unique<kernels::KernelOverride>(name, variant));
+        begin = end + 1;
+      }
+      return forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+    };
+    const Inputs loops = run("loops");
+    for (const char* variant : {"tiled", "simd"}) {
+      const Inputs other = run(variant);
+      for (size_t i = 0; i < loops.size(); ++i)
+        if (loops[i].defined()) {
+          EXPECT_LT(difference(other[i], loops[i]), 3e-5) << variant << " " << i;
+        }
+    }
+  });
+}
+
+TEST(OpSuite, StridesChangeNoValue) {
+  for_each_sample([](const OpInfo&, const Sample& sample) {
+    const Inputs plain = convert(sample.inputs, DType::kF32, true);
+    Inputs wild;
+    for (const Tensor& t : sample.inputs) {
+      wild.push_back(scattered(t));
+      if (is_floating(t.dtype())) wild.back().set_requires_grad();
+    }
+    const Inputs a = forward_and_gradients(sample, plain), b = forward_and_gradients(sample, wild);
+    ASSERT_EQ(a[0].shape(), b[0].shape());
+    // dropout numbers its mask by memory order: strides that are dense in another order move it
+    for (size_t i = 0; i < a.size(); ++i)
+      if (a[i].defined()) {
+        EXPECT_LT(difference(b[i], a[i]), 2e-6) << i;
+      }
+  });
+}
+
+TEST(OpSuite, BitsDoNotDependOnThreads) {
+  const int before = num_threads();
+  for_each_sample([](const OpInfo&, const Sample& sample) {
+    Inputs reference;
+    for (const int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      const Inputs result = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+      if (threads == 1) reference = result;
+      for (size_t i = 0; i < result.size(); ++i)
+        if (result[i].defined()) {
+          EXPECT_TRUE(same_bits(result[i], reference[i])) << threads << " threads, " << i;
+        }
+    }
+  });
+  set_num_threads(before);
+}
+
+TEST(OpSuite, BitsDoNotDependOnTheVectorWidth) {
+  if (!kernels::set_isa("avx512") || !kernels::set_isa("avx2")) GTEST_SKIP() << "needs AVX-512 and AVX2";
+  for_each_sample([](const OpInfo&, const Sample& sample) {
+    kernels::set_isa("avx512");
+    const Inputs wide = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+    kernels::set_isa("avx2");
+    const Inputs narrow = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+    for (size_t i = 0; i < wide.size(); ++i)
+      if (wide[i].defined()) {
+        EXPECT_TRUE(same_bits(wide[i], narrow[i])) << i;
+      }
+  });
+  kernels::set_isa(nullptr);
+}
+
+TEST(OpSuite, InputsAreNotChanged) {
+  for_each_sample([](const OpInfo&, const Sample& sample) {
+    const Inputs inputs = convert(sample.inputs, DType::kF32, true);
+    Inputs before;
+    for (const Tensor& t : inputs) before.push_back(t.detach().clone());
+    forward_and_gradients(sample, inputs);
+    for (size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(same_bits(inputs[i], before[i])) << i;
+  });
+}
+
+TEST(OpSuite, GradientsHaveTheInputsShapeAndDtype) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    if (!has_gradient(op)) return;
+    const Inputs inputs = convert(sample.inputs, DType::kF32, true);
+    const Inputs result = forward_and_gradients(sample, inputs);
+    size_t g = 1;
+    for (const Tensor& t : inputs)
+      if (t.requires_grad()) {
+        ASSERT_LT(g, result.size());
+        ASSERT_TRUE(result[g].defined()) << "cut graph";
+        EXPECT_EQ(result[g].shape(), t.shape());
+        EXPECT_EQ(result[g++].dtype(), t.dtype());
+      }
+  });
+}
+
+TEST(OpSuite, ErrorsSayWhatIsWrong) {
+  for (const OpInfo* op : all_ops()) {
+    if (!op->errors) continue;
+    for (const ErrorCase& c : op->errors()) {
+      SCOPED_TRACE(std::string(op->name) + ": " + c.label);
+      try {
+        c.run();
+        ADD_FAILURE() << "no error";
+      } catch (const Error& e) {
+        EXPECT_NE(std::string(e.what()).find(c.expected), std::string::npos) << e.what();
+      }
+    }
+  }
+}
+
+TEST(OpSuite, CostsArePositiveWhereWorkIsDone) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    const Tensor out = sample.run(convert(sample.inputs, DType::kF32, false));
+    const Cost cost = op.cost(sample, out);
+    EXPECT_GE(cost.flops, 0);
+    EXPECT_GE(cost.bytes, 0);
+    if (*op.kernels && out.numel() > 0) {
+      EXPECT_GT(cost.bytes, 0);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace tinytorch

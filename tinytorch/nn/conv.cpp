@@ -1,0 +1,64 @@
+// Convolution and pooling layers.
+#include "tinytorch/nn/conv.h"
+
+#include <cmath>
+
+#include "tinytorch/core/format.h"
+#include "tinytorch/nn/init.h"
+
+namespace tinytorch::nn {
+
+// tito:begin 3.0
+// tito:end 3.0
+
+Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, const Options& o)
+    : options_{{o.stride, o.stride}, {o.padding, o.padding}, {o.dilation, o.dilation}, o.groups} {
+  if (in < 1 || out < 1 || kernel < 1 || o.groups < 1 || in % o.groups || out % o.groups)
+    raise<ConfigError>("Conv2d({}, {}, {}): sizes must be positive and divisible by {} groups.", in, out,
+                       kernel, o.groups);
+  weight = register_parameter("weight", empty({out, in / o.groups, kernel, kernel}));
+  bias = register_parameter("bias", o.bias ? empty({out}) : Tensor());
+  reset_parameters();
+}
+
+void Conv2d::reset_parameters() {
+  // tito:begin 3.20
+  const double bound = 1 / std::sqrt(static_cast<double>(init::fan_in(weight)));
+  init::uniform_(weight, -bound, bound);
+  if (bias.defined()) init::uniform_(bias, -bound, bound);
+  // tito:end 3.20
+}
+
+Tensor Conv2d::forward(const Tensor& x, Fused activation) {
+  // tito:begin 3.21
+  return conv2d(x, weight, bias, options_, activation);
+  // tito:end 3.21
+}
+
+std::string Conv2d::describe() const {
+  return fmt::format("{} -> {}, {}x{}, stride {}, padding {}{}{}", weight.size(1) * options_.groups,
+                     weight.size(0), weight.size(2), weight.size(3), options_.stride[0],
+                     options_.padding[0],
+                     options_.groups > 1 ? fmt::format(", {} groups", options_.groups) : "",
+                     bias.defined() ? "" : ", no bias");
+}
+
+MaxPool2d::MaxPool2d(int64_t kernel, int64_t stride, int64_t padding)
+    : options_{{kernel, kernel}, {stride, stride}, {padding, padding}, true} {}
+
+Tensor MaxPool2d::forward(const Tensor& x) {
+  // tito:begin 3.22
+  return max_pool2d(x, options_);
+  // tito:end 3.22
+}
+
+AvgPool2d::AvgPool2d(int64_t kernel, int64_t stride, int64_t padding)
+    : options_{{kernel, kernel}, {stride, stride}, {padding, padding}, true} {}
+
+Tensor AvgPool2d::forward(const Tensor& x) {
+  // tito:begin 3.23
+  return avg_pool2d(x, options_);
+  // tito:end 3.23
+}
+
+}  // namespace tinytorch::nn

@@ -1,0 +1,57 @@
+#include "tinytorch/nn/fuse.h"
+
+#include "tinytorch/nn/activation.h"
+#include "tinytorch/nn/conv.h"
+#include "tinytorch/nn/linear.h"
+#include "tinytorch/nn/norm.h"
+
+namespace tinytorch::nn {
+
+namespace {
+
+Fused activation_of(const Module& m) {
+  if (m.has_hooks()) return Fused::kNone;
+  if (dynamic_cast<const ReLU*>(&m)) return Fused::kRelu;
+  if (const auto* gelu = dynamic_cast<const GELU*>(&m))
+    return gelu->form == GeluForm::kErf ? Fused::kGelu : Fused::kGeluTanh;
+  return Fused::kNone;
+}
+
+// Applies m with `activation` in one kernel; undefined when m cannot.
+Tensor apply_with(Module& m, const Tensor& x, Fused activation) {
+  if (auto* linear = dynamic_cast<Linear*>(&m)) return linear->forward(x, activation);
+  if (auto* conv = dynamic_cast<Conv2d*>(&m))
+    return activation == Fused::kRelu ? conv->forward(x, activation) : Tensor();
+  if (auto* norm = dynamic_cast<BatchNorm2d*>(&m))
+    return activation == Fused::kRelu ? norm->forward(x, {}, activation) : Tensor();
+  return {};
+}
+
+}  // namespace
+
+Tensor run_fused(const Sequential& modules, const Tensor& x) {
+  Tensor out = x;
+  const auto children = modules.children();
+  for (size_t i = 0; i < children.size(); ++i) {
+    Module& m = *children[i].second;
+    const Fused next = i + 1 < children.size() ? activation_of(*children[i + 1].second) : Fused::kNone;
+    Tensor fused;
+    if (next != Fused::kNone && !m.has_hooks()) {
+      try {
+        fused = apply_with(m, out, next);
+      } catch (Error& error) {
+        error.add_module(children[i].first);
+        throw;
+      }
+    }
+    if (fused.defined()) {
+      out = std::move(fused);
+      ++i;
+    } else {
+      out = m(out);
+    }
+  }
+  return out;
+}
+
+}  // namespace tinytorch::nn
