@@ -25,6 +25,8 @@ constexpr size_t kLeastRest = size_t{8} << 10;  // a smaller rest is not split o
 constexpr size_t kLeastRegion = size_t{32} << 20;
 constexpr size_t kMostRegion = size_t{512} << 20;
 
+constexpr size_t kBytesPerHeader = size_t{32} << 10;
+
 // 128 bytes; what allocating touches is on the first line.
 struct alignas(64) PoolBlock : Block {
   PoolBlock *left, *right;               // neighbours in the region, by address
@@ -60,6 +62,7 @@ class BlockPool {
   PoolBlock* find(int size_class);
   PoolBlock* split(PoolBlock* block, size_t bytes);
   bool add_region(size_t bytes);
+  void add_headers(size_t count);
   void merge_neighbours();
   void cut_rest_of_slab();
   void push(PoolBlock* block);
@@ -77,13 +80,13 @@ class BlockPool {
   bool freed_since_merge_ = false;
 };
 
+void BlockPool::add_headers(size_t count) {
+  auto* batch = static_cast<PoolBlock*>(system_allocate(count * sizeof(PoolBlock)));
+  for (size_t i = 0; i < count; ++i) give_back_header(new (batch + i) PoolBlock{});
+}
+
 PoolBlock* BlockPool::take_header() {
-  if (!headers_) {
-    constexpr size_t kBatch = size_t{64} << 10;
-    auto* batch = static_cast<PoolBlock*>(system_allocate(kBatch));
-    for (size_t i = 0; i < kBatch / sizeof(PoolBlock); ++i)
-      give_back_header(new (batch + i) PoolBlock{});
-  }
+  if (!headers_) add_headers(1024);
   PoolBlock* block = headers_;
   headers_ = block->list_next;
   return block;
@@ -173,6 +176,7 @@ bool BlockPool::add_region(size_t bytes) {
   const size_t size = (wanted + kHugePage - 1) / kHugePage * kHugePage;
   void* data = try_system_allocate(size);
   if (!data) return false;
+  add_headers(size / kBytesPerHeader);  // now, so that a later split need not ask the system
   PoolBlock* block = new_block_at(static_cast<char*>(data), size);
   block->next_region = regions_;
   regions_ = block;

@@ -1,0 +1,287 @@
+// What the machine is and what it can do: every later measurement is held against these numbers.
+#include "tinytorch/core/utils.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "tinytorch/core/cpu.h"
+#include "tinytorch/core/error.h"
+#include "tinytorch/core/parallel.h"
+#include "tinytorch/core/peak.h"
+#include "tinytorch/core/storage.h"
+
+namespace tinytorch {
+
+// tito:begin 0.0
+// tito:end 0.0
+
+namespace {
+
+// The first line of a file, or "" when it cannot be read.
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// The value of the first line "KEY   : VALUE" in a file such as /proc/cpuinfo, or "".
+std::string value_of(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
+    if (line.find_first_not_of(" \t", key.size()) != colon) continue;
+    const size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
+// "48K" or "2M" or "16384 kB" in bytes; 0 when it is no number.
+int64_t bytes_of(const std::string& text) {
+  char* unit = nullptr;
+  const int64_t number = std::strtoll(text.c_str(), &unit, 10);
+  while (*unit == ' ') ++unit;
+  if (*unit == 'k' || *unit == 'K') return number << 10;
+  if (*unit == 'M') return number << 20;
+  if (*unit == 'G') return number << 30;
+  return number;
+}
+
+std::string text_of_bytes(int64_t bytes) {
+  if (bytes <= 0) return "unknown";
+  const char* units[] = {"B", "KiB", "MiB", "GiB"};
+  double value = static_cast<double>(bytes);
+  int unit = 0;
+  for (; unit < 3 && value >= 1024; ++unit) value /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g %s", value, units[unit]);
+  return text;
+}
+
+// Keeps the compiler from dropping the computation of what lies at `data`.
+void keep(const void* data) {
+  asm volatile("" : : "r"(data) : "memory");
+}
+
+}  // namespace
+
+// Linux tells everything as text: caches under /sys/devices/system/cpu/cpu0/cache/index0, index1,
+// ... (level, type, size, coherency_line_size), the model and its extensions in /proc/cpuinfo, the
+// memory in /proc/meminfo. In the huge page file the chosen word stands in brackets.
+MachineInfo probe_machine() {
+  MachineInfo machine;
+  // tito:begin 0.1
+  for (int index = 0; index < 16; ++index) {
+    const std::string cache =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
+    const std::string level = first_line(cache + "level");
+    if (level.empty() || first_line(cache + "type") == "Instruction") continue;
+    const int64_t size = bytes_of(first_line(cache + "size"));
+    if (level == "1") machine.l1_bytes = size;
+    if (level == "2") machine.l2_bytes = size;
+    if (level == "3") machine.l3_bytes = size;
+    machine.line_bytes = bytes_of(first_line(cache + "coherency_line_size"));
+  }
+  machine.cores = usable_cpus();
+  machine.cpu = value_of("/proc/cpuinfo", "model name");
+  if (machine.cpu.empty()) machine.cpu = "unknown";
+  std::string flags = value_of("/proc/cpuinfo", "flags");
+  if (flags.empty()) flags = value_of("/proc/cpuinfo", "Features");  // ARM
+  flags = " " + flags + " ";
+  for (const char* name :
+       {"amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "fma", "sve", "asimd"})
+    if (flags.find(" " + std::string(name) + " ") != std::string::npos)
+      machine.isa.emplace_back(name);
+  machine.memory_bytes = bytes_of(value_of("/proc/meminfo", "MemTotal"));
+  const std::string pages = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
+  const size_t open = pages.find('['), close = pages.find(']');
+  machine.huge_pages = open < close && close != std::string::npos
+                           ? pages.substr(open + 1, close - open - 1)
+                           : "unknown";
+  // tito:end 0.1
+  return machine;
+}
+
+// Anything shorter than about a hundred of these steps cannot be timed alone: time many runs at
+// once.
+TimerCost calibrate_timer() {
+  TimerCost cost;
+  // tito:begin 0.2
+  constexpr int kReads = 2000;
+  cost.read_ns = cost.step_ns = 1e9;
+  for (int trial = 0; trial < 20; ++trial) {
+    const int64_t begin = Timer::now_ns();
+    int64_t last = begin;
+    for (int i = 0; i < kReads; ++i) {
+      const int64_t now = Timer::now_ns();
+      if (now > last) cost.step_ns = std::min(cost.step_ns, static_cast<double>(now - last));
+      last = now;
+    }
+    cost.read_ns = std::min(cost.read_ns, static_cast<double>(last - begin) / kReads);
+  }
+  // tito:end 0.2
+  return cost;
+}
+
+// The median, because a run can be slowed by anything else on the machine, and never sped up.
+Stats measure_ns(const std::function<void()>& fn, int repeats) {
+  if (repeats < 1) throw ConfigError("measure_ns: repeats must be at least 1.");
+  Stats stats;
+  // tito:begin 0.3
+  fn();
+  std::vector<double> times;
+  for (int run = 0; run < repeats; ++run) {
+    const Timer timer;
+    fn();
+    times.push_back(timer.elapsed_ns());
+  }
+  std::sort(times.begin(), times.end());
+  const size_t middle = times.size() / 2;
+  stats.median = times.size() % 2 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
+  stats.min = times.front();
+  stats.max = times.back();
+  stats.runs = repeats;
+  // tito:end 0.3
+  return stats;
+}
+
+double median_ns(const std::function<void()>& fn, int repeats) {
+  return measure_ns(fn, repeats).median;
+}
+
+// One run copies often enough to last about a millisecond; the best of several runs counts. The
+// arrays are written before, so that no page fault is measured.
+double copy_bandwidth(int64_t bytes) {
+  if (bytes < 1) throw ConfigError("copy_bandwidth: bytes must be at least 1.");
+  double gigabytes_per_second = 0;
+  // tito:begin 0.4
+  const size_t size = static_cast<size_t>(bytes);
+  const Storage from = Storage::allocate(size), to = Storage::allocate(size);
+  std::memset(from.data(), 1, size);
+  std::memset(to.data(), 2, size);
+  const int64_t copies = std::clamp<int64_t>((int64_t{32} << 20) / bytes, 1, 20'000);
+  const auto copy_all = [&] {
+    for (int64_t i = 0; i < copies; ++i) {
+      std::memcpy(to.data(), from.data(), size);
+      keep(to.data());
+    }
+  };
+  const double moved = 2.0 * static_cast<double>(bytes) * static_cast<double>(copies);
+  gigabytes_per_second = moved / measure_ns(copy_all, 9).min;  // bytes a nanosecond
+  // tito:end 0.4
+  return gigabytes_per_second;
+}
+
+// Each cache line holds the index of the next to visit; together they form one random cycle over
+// all lines, so that neither order nor prefetcher helps. (Sattolo's shuffle makes exactly one
+// cycle: swap element i with one strictly below it.)
+double random_read_ns(int64_t bytes) {
+  if (bytes < 128) throw ConfigError("random_read_ns: bytes must be at least 128.");
+  double nanoseconds = 0;
+  // tito:begin 0.5
+  constexpr size_t kStride = 64 / sizeof(uint32_t);  // one entry a cache line
+  const size_t lines = static_cast<size_t>(bytes) / 64;
+  std::vector<uint32_t> order(lines);
+  for (size_t i = 0; i < lines; ++i) order[i] = static_cast<uint32_t>(i);
+  uint64_t random = 1;
+  for (size_t i = lines - 1; i > 0; --i) {
+    random = random * 6364136223846793005U + 1442695040888963407U;  // Knuth's MMIX generator
+    std::swap(order[i], order[(random >> 32) % i]);
+  }
+
+  const Storage memory = Storage::allocate(lines * 64);
+  auto* next = static_cast<uint32_t*>(memory.data());
+  for (size_t i = 0; i < lines; ++i) next[i * kStride] = order[i];
+
+  constexpr int kSteps = 20'000;
+  uint32_t at = 0;
+  const auto chase = [&] {
+    for (int step = 0; step < kSteps; ++step) at = next[at * kStride];
+    keep(&at);
+  };
+  nanoseconds = measure_ns(chase, 15).min / kSteps;
+  // tito:end 0.5
+  return nanoseconds;
+}
+
+// All threads start together; the slowest one ends the measurement. The best of several attempts
+// counts: the first ones also wake the vector units.
+double peak_gflops(int threads) {
+  if (threads < 1) throw ConfigError("peak_gflops: threads must be at least 1.");
+  double best = 0;
+  // tito:begin 0.6
+  int64_t rounds = 500;
+  for (double ns = 0; ns < 1e6; rounds *= 2) {  // until a burst takes a millisecond
+    const Timer timer;
+    multiply_add_burst(rounds);
+    ns = timer.elapsed_ns();
+  }
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    std::vector<double> operations(static_cast<size_t>(threads)), elapsed(operations.size());
+    run_together(threads, [&](int t) {
+      const size_t mine = static_cast<size_t>(t);
+      const Timer timer;
+      operations[mine] = static_cast<double>(multiply_add_burst(rounds));
+      elapsed[mine] = timer.elapsed_ns();
+    });
+    const double slowest = *std::max_element(elapsed.begin(), elapsed.end());
+    best = std::max(best, threads * operations[0] / slowest);
+  }
+  // tito:end 0.6
+  return best;
+}
+
+// Whatever can change a measured number belongs here.
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> entries;
+  // tito:begin 0.7
+  const auto add = [&](const std::string& name, const std::string& value) {
+    entries.emplace_back(name, value);
+  };
+  const MachineInfo machine = probe_machine();
+  std::string isa;
+  for (const std::string& name : machine.isa) isa += (isa.empty() ? "" : " ") + name;
+  add("cpu", machine.cpu);
+  add("cores", std::to_string(machine.cores));
+  add("threads", std::to_string(num_threads()));
+  add("isa", isa.empty() ? "unknown" : isa);
+  add("l1", text_of_bytes(machine.l1_bytes));
+  add("l2", text_of_bytes(machine.l2_bytes));
+  add("l3", text_of_bytes(machine.l3_bytes));
+  add("memory", text_of_bytes(machine.memory_bytes));
+  add("huge_pages", machine.huge_pages);
+  utsname system{};
+  uname(&system);
+  add("system", std::string(system.sysname) + " " + system.release);
+  add("compiler", __VERSION__);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  add("build", "sanitizer");
+#elif defined(__OPTIMIZE__)
+  add("build", "optimised");
+#else
+  add("build", "not optimised");
+#endif
+  for (const char* name : {"TINYTORCH_NUM_THREADS", "TINYTORCH_ISA", "TINYTORCH_KERNELS"})
+    if (const char* value = std::getenv(name)) add(name, value);
+  // tito:end 0.7
+  return entries;
+}
+
+std::string environment_report() {
+  const auto entries = environment();
+  size_t width = 0;
+  for (const auto& [name, value] : entries) width = std::max(width, name.size());
+  std::string text;
+  for (const auto& [name, value] : entries)
+    text += name + std::string(width - name.size() + 2, ' ') + value + "\n";
+  return text;
+}
+
+}  // namespace tinytorch
