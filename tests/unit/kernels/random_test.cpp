@@ -18,7 +18,8 @@ constexpr uint64_t kSeed = 0x123456789abcdefull, kOffset = 0xfffffffffffff0ull;
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 // Runs make() for 1, 2 and 3 threads on every instruction set of this machine and expects the same
