@@ -51,10 +51,10 @@ check 'the version' grep -qE '^TinyTorch [0-9]+\.[0-9]+\.[0-9]+$' "$out"
 if [ -w /dev/full ]; then
   "$TITO" kernels >/dev/full 2>"$err"
   code=$?
-  expect 'a full disk is an I/O error' 4 'standard output'
+  expect 'a full disk is an I/O error' 4 'No space left'
   "$TITO" kernels --json >/dev/full 2>"$err"
   code=$?
-  expect 'a full disk with --json' 4 'standard output'
+  expect 'a full disk with --json' 4 'No space left'
 fi
 run "$TITO" kernels
 check 'no colour without a terminal' sh -c '! grep -q "$(printf "\033")" "$1"' sh "$out"
