@@ -5,12 +5,14 @@
 
 namespace tinytorch::cli {
 
+extern const Command doctor_command;
 extern const Command kernels_command;
 extern const Command selftest_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
       &kernels_command,
+      &doctor_command,
       &selftest_command,
   };
   return commands;

@@ -31,6 +31,7 @@ std::vector<std::pair<std::string, std::string>> next_steps() {
   static constexpr std::pair<const char*, const char*> kSteps[] = {
       {"demo", "train a network on real images"},
       {"kernels", "see which kernels this machine runs"},
+      {"doctor", "see what this machine is and how fast"},
       {"selftest", "build and run every test"},
   };
   std::vector<std::pair<std::string, std::string>> steps;

@@ -30,6 +30,15 @@ TINYTORCH_ISA=mmx run "$TITO" kernels --json
 expect 'a bad TINYTORCH_ISA is a usage error' 2 'TINYTORCH_ISA'
 one_object 'an error with --json is one object too' '.exit_code == 2 and (.error | length > 0)'
 
+run "$TITO" doctor --json
+expect 'doctor --json succeeds' 0
+one_object 'doctor --json tells machine, speed and checks' \
+  '(.environment | length > 3) and .measured.peak_gflops > 0 and (.checks | all(.detail != ""))'
+run "$TITO" doctor
+expect 'doctor succeeds' 0
+TINYTORCH_ISA=scalar run "$TITO" doctor
+check 'doctor says that the vector kernels are off' grep -q '^advice.*vector kernels' "$out"
+
 run "$TITO" kernel
 expect 'an unknown command names the nearest' 2 "did you mean 'kernels'|Did you mean 'kernels'"
 run "$TITO" kernels --jsn

@@ -15,7 +15,7 @@ while read -r command; do
 done <"$TEST_TMP/commands"
 
 # The map of the repository names what is there.
-grep -oE '^\| `[a-z0-9_./-]+`' README.md | tr -d '|` ' >"$TEST_TMP/paths"
+sed -nE 's/^\| (`[^|]*) \|.*/\1/p' README.md | tr -d '` ' | tr ',' '\n' >"$TEST_TMP/paths"
 while read -r path; do
   check "the map's $path exists" [ -e "$path" ]
 done <"$TEST_TMP/paths"
