@@ -23,11 +23,15 @@ namespace tinytorch {
 
 namespace {
 
-constexpr double kSmallWorkNs = 3e3;   // less than this runs on the caller, without the pool
-constexpr double kWakeNs = 1e5;        // work that pays for waking a parked helper
-constexpr int64_t kSpinNs = 50'000;    // how long a thread polls before it parks
-constexpr int64_t kMaxUnits = 0xffff;  // what the 16-bit ends of a range can count
+constexpr double kSmallWorkNs = 3e3;       // less than this runs on the caller, without the pool
+constexpr double kWakeNs = 1e5;            // work that pays for waking a parked helper
+constexpr double kMostWakeNs = 2e7;        // the same while other processes keep the CPUs busy
+constexpr int64_t kPreemptedNs = 500'000;  // no chunk takes that long: its thread lost its CPU
+constexpr int64_t kSpinNs = 50'000;        // how long a thread polls before it parks
+constexpr int64_t kMaxUnits = 0xffff;      // what the 16-bit ends of a range can count
 constexpr int kMaxThreads = 1024;
+
+using Clock = std::chrono::steady_clock;
 
 thread_local constinit int t_index = 0;
 thread_local constinit bool t_in_region = false;
@@ -35,7 +39,6 @@ thread_local constinit bool t_in_region = false;
 // Polls until done() or until kSpinNs have passed; the clock is read now and then only.
 template <class Done>
 bool spin_until(Done done) {
-  using Clock = std::chrono::steady_clock;
   Clock::time_point deadline{};
   for (int round = 0;; ++round) {
     for (int i = 0; i < 16; ++i) {
@@ -116,7 +119,7 @@ class Pool {
   void help(int index);
   void work(uint32_t generation, int index);
   int helpers_to_wake(double total_ns);
-  void wait_until_done();
+  int64_t wait_until_done();
 
   struct Job {
     ChunkFn fn;
@@ -126,7 +129,8 @@ class Pool {
 
   int threads_;
   const bool spin_;
-  double skipped_ns_ = 0;  // work done without the parked helpers since one was woken
+  double wake_ns_ = kWakeNs;  // work that pays for waking, as experience says
+  double skipped_ns_ = 0;     // work done without the parked helpers since one was woken
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> helpers_;
   std::unique_ptr<Range[]> ranges_;
@@ -199,12 +203,14 @@ void Pool::work(uint32_t generation, int index) {
 }
 
 // A wake-up costs several microseconds on both sides: it must be earned by this job or by those
-// that went without.
+// that went without. On a busy machine it costs milliseconds, when the helper is stopped in the
+// middle of a chunk that the caller waits for: run() then asks for more and more work before it
+// tries again.
 int Pool::helpers_to_wake(double total_ns) {
   const int parked = parked_.load(std::memory_order_relaxed);
   if (parked == 0) return 0;
   skipped_ns_ += total_ns;
-  if (skipped_ns_ < kWakeNs) return 0;
+  if (skipped_ns_ < wake_ns_) return 0;
   const double worth = std::ceil(skipped_ns_ / kWakeNs);
   skipped_ns_ = 0;
   return static_cast<int>(std::min<double>(parked, worth));
@@ -231,17 +237,24 @@ void Pool::run(int64_t count, double total_ns, const ChunkFn& fn) {
 
   t_in_region = true;
   work(generation, 0);
-  wait_until_done();
+  const int64_t parked_ns = wait_until_done();
   t_in_region = false;
+  if (parked_ns > kPreemptedNs)
+    wake_ns_ = std::min(4 * wake_ns_, kMostWakeNs);
+  else if (wake > 0)
+    wake_ns_ = std::max(wake_ns_ / 4, kWakeNs);
   if (errors.error) std::rethrow_exception(errors.error);
 }
 
-void Pool::wait_until_done() {
+// Returns how long the caller was parked, in nanoseconds.
+int64_t Pool::wait_until_done() {
   const auto done = [this] { return remaining_.load(std::memory_order_acquire) == 0; };
-  if (done() || spin_until(done)) return;
+  if (done() || spin_until(done)) return 0;
+  const auto begin = Clock::now();
   caller_parked_.store(true);
   for (uint32_t left; (left = remaining_.load()) != 0;) futex_wait(remaining_, left);
   caller_parked_.store(false);
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
 }
 
 // Global state. The pool is never destroyed at exit: helpers stay parked while static destructors
