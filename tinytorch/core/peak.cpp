@@ -4,10 +4,12 @@
 #include <hwy/highway.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
 #include "tinytorch/core/peak.h"
+#include "tinytorch/core/utils.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch {
@@ -50,6 +52,11 @@ HWY_EXPORT(MultiplyAddBurst);
 
 int64_t multiply_add_burst(int64_t rounds) {
   return HWY_DYNAMIC_DISPATCH(MultiplyAddBurst)(rounds);
+}
+
+int64_t Timer::now_ns() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
 void run_together(int threads, const std::function<void(int)>& fn) {

@@ -4,10 +4,8 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include "tinytorch/core/cpu.h"
 #include "tinytorch/core/error.h"
@@ -21,49 +19,6 @@ namespace tinytorch {
 // tito:end 0.0
 
 namespace {
-
-// The first line of a file, or "" when it cannot be read.
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// The value of the first line "KEY   : VALUE" in a file such as /proc/cpuinfo, or "".
-std::string value_of(const std::string& path, const std::string& key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(':');
-    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
-    if (line.find_first_not_of(" \t", key.size()) != colon) continue;
-    const size_t begin = line.find_first_not_of(" \t", colon + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
-
-// "48K" or "2M" or "16384 kB" in bytes; 0 when it is no number.
-int64_t bytes_of(const std::string& text) {
-  char* unit = nullptr;
-  const int64_t number = std::strtoll(text.c_str(), &unit, 10);
-  while (*unit == ' ') ++unit;
-  if (*unit == 'k' || *unit == 'K') return number << 10;
-  if (*unit == 'M') return number << 20;
-  if (*unit == 'G') return number << 30;
-  return number;
-}
-
-std::string text_of_bytes(int64_t bytes) {
-  if (bytes <= 0) return "unknown";
-  const char* units[] = {"B", "KiB", "MiB", "GiB"};
-  double value = static_cast<double>(bytes);
-  int unit = 0;
-  for (; unit < 3 && value >= 1024; ++unit) value /= 1024;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g %s", value, units[unit]);
-  return text;
-}
 
 // Keeps the compiler from dropping the computation of what lies at `data`.
 void keep(const void* data) {

@@ -1,5 +1,4 @@
 #pragma once
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -31,10 +30,7 @@ MachineInfo probe_machine();
 // A clock that never jumps, in nanoseconds.
 class Timer {
  public:
-  static int64_t now_ns() {
-    using namespace std::chrono;
-    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
-  }
+  static int64_t now_ns();
   void restart() { start_ = now_ns(); }
   double elapsed_ns() const { return static_cast<double>(now_ns() - start_); }
 
