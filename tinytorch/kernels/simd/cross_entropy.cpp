@@ -141,13 +141,12 @@ template <bool kSmooth>
 HWY_INLINE void forward(const CrossEntropyArgs<float>& args, int64_t begin, int64_t end,
                         bool stream) {
   const CrossEntropyArgs<float> a = args;  // a copy of our own: no store can change it
-  constexpr int kTogether = kWidth == 16 && !kSmooth ? 4 : 1;
+  constexpr int kRows = kSmooth ? 1 : kTogether;
   constexpr int64_t kShort = 256;  // rows worth taking together: longer ones keep the core busy
-  float* exps = a.dlogits ? scratch<float>(Scratch::kD, kTogether * a.classes) : nullptr;
+  float* exps = a.dlogits ? scratch<float>(Scratch::kD, kRows * a.classes) : nullptr;
   int64_t r = begin;
-  if (kTogether > 1 && a.classes <= kShort)
-    for (; r + kTogether <= end; r += kTogether)
-      forward_rows<kTogether, kSmooth>(a, r, end, exps, stream);
+  if (kRows > 1 && a.classes <= kShort)
+    for (; r + kRows <= end; r += kRows) forward_rows<kRows, kSmooth>(a, r, end, exps, stream);
   for (; r < end; ++r) forward_rows<1, kSmooth>(a, r, end, exps, stream);
   finish_losses(a, begin, end);
   if (stream) hwy::FlushStream();

@@ -23,6 +23,17 @@
 // For lambdas that run in the innermost loop: their accumulators must stay in registers.
 #define TINYTORCH_ROW_LAMBDA __attribute__((always_inline))
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TINYTORCH_UNROLL_ROWS false
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TINYTORCH_UNROLL_ROWS false
+#endif
+#ifndef TINYTORCH_UNROLL_ROWS
+#define TINYTORCH_UNROLL_ROWS true
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE {
 
@@ -30,6 +41,9 @@ using F = Vec<float>;
 inline constexpr int64_t kWidth = static_cast<int64_t>(F::kLanes);
 inline constexpr int kRowVecs = kWidth == 1 ? 4 : static_cast<int>(64 / kWidth);
 inline constexpr int64_t kRowLanes = kRowVecs * kWidth;
+// Short rows taken side by side, where the registers suffice.
+inline constexpr int kTogether = kWidth == 16 ? 4 : 1;
+inline constexpr bool kUnroll = TINYTORCH_UNROLL_ROWS;
 inline constexpr float kNegInf = -std::numeric_limits<float>::infinity();
 
 // How a body of for_row reads and writes its vector: all lanes, or the first n.
@@ -51,42 +65,46 @@ struct Part {
 template <int kIndex>
 using Slot = std::integral_constant<int, kIndex>;
 
-// body(Slot<0>()), ..., body(Slot<kCount - 1>()): a loop that is always unrolled, so that arrays
-// indexed by it live in registers.
+// body(0), ..., body(kCount - 1): unrolled with compile-time constants, so that arrays indexed by
+// them live in registers. Sanitizers, which would take minutes to instrument every copy, get plain
+// loops here and below: the same operations in the same order.
 template <int kCount, int kFrom = 0, class Body>
-HWY_INLINE void repeat(Body body) {
-  if constexpr (kFrom < kCount) {
+HWY_INLINE void repeat(const Body& body) {
+  if constexpr (!kUnroll) {
+    for (int k = 0; k < kCount; ++k) body(k);
+  } else if constexpr (kFrom < kCount) {
     body(Slot<kFrom>());
     repeat<kCount, kFrom + 1>(body);
   }
 }
 
 template <int kIndex, class Body>
-HWY_INLINE void row_block(int64_t i, Body& body) {
-  body(i, Slot<kIndex>(), Whole());
-  if constexpr (kIndex + 1 < kRowVecs) row_block<kIndex + 1>(i + kWidth, body);
-}
-template <int kIndex, class Body>
-HWY_INLINE void row_rest(int64_t i, int64_t n, Body& body) {
-  if (i + kWidth > n) {
-    if (i < n) body(i, Slot<kIndex>(), Part{static_cast<size_t>(n - i)});
-    return;
+HWY_INLINE void row_rest(int64_t i, int64_t n, const Body& body) {
+  const auto part = [&] { return Part{static_cast<size_t>(n - i < kWidth ? n - i : kWidth)}; };
+  if constexpr (!kUnroll) {
+    for (int k = 0; i < n; ++k, i += kWidth) body(i, k, part());
+  } else {
+    if (i >= n) return;
+    body(i, Slot<kIndex>(), part());
+    if constexpr (kIndex + 1 < kRowVecs) row_rest<kIndex + 1>(i + kWidth, n, body);
   }
-  body(i, Slot<kIndex>(), Whole());
-  if constexpr (kIndex + 1 < kRowVecs) row_rest<kIndex + 1>(i + kWidth, n, body);
 }
 // Calls body(i, slot, io) for every vector of a row of n elements: it starts at element i, its
 // lanes belong to accumulator `slot` (a compile-time constant), io loads and stores it.
 template <class Body>
-HWY_INLINE void for_row(int64_t n, Body body) {
+HWY_INLINE void for_row(int64_t n, const Body& body) {
   int64_t i = 0;
-  for (; i + kRowLanes <= n; i += kRowLanes) row_block<0>(i, body);
+  for (; i + kRowLanes <= n; i += kRowLanes)
+    repeat<kRowVecs>([&](auto k) TINYTORCH_ROW_LAMBDA { body(i + k * kWidth, k, Whole()); });
   row_rest<0>(i, n, body);
 }
 // The same for a row of at most kRowLanes elements, without the loop.
 template <class Body>
-HWY_INLINE void for_short_row(int64_t n, Body body) {
-  row_rest<0>(0, n, body);
+HWY_INLINE void for_short_row(int64_t n, const Body& body) {
+  if (n == kRowLanes)
+    repeat<kRowVecs>([&](auto k) TINYTORCH_ROW_LAMBDA { body(k * kWidth, k, Whole()); });
+  else
+    row_rest<0>(0, n, body);
 }
 
 // One accumulator a slot.

@@ -1,6 +1,7 @@
-// Layer norm. Forward: a row of up to 64 values stays in registers; a longer one is read from cache
-// for the mean, the variance and the output. Gradient: one sweep over fixed blocks of rows gives dx
-// and the block's share of dgamma and dbeta; the shares are added in the order of the blocks.
+// Layer norm. Forward: rows of up to 64 values stay in registers, four at a time, where there are
+// enough of these (AVX-512); a longer row is read from cache for the mean, the variance and the
+// output. Gradient: one sweep over fixed blocks of rows gives dx and the block's share of dgamma
+// and dbeta; the shares are added in the order of the blocks.
 #include "tinytorch/kernels/norm.h"
 
 #include <algorithm>
@@ -88,12 +89,10 @@ HWY_INLINE void layer_norm_short_rows(const LayerNormArgs<float>& a, int64_t r) 
 
 void layer_norm_rows(const LayerNormArgs<float>& args, int64_t begin, int64_t end) {
   const LayerNormArgs<float> a = args;  // a copy of our own: no store can change it
-  constexpr int kTogether = kWidth == 16 ? 4 : 1;
   int64_t r = begin;
-  if (a.cols <= kRowLanes) {
-    for (; r + kTogether <= end; r += kTogether) layer_norm_short_rows<kTogether>(a, r);
-    for (; r < end; ++r) layer_norm_short_rows<1>(a, r);
-  }
+  if constexpr (kTogether > 1)
+    if (a.cols <= kRowLanes)
+      for (; r + kTogether <= end; r += kTogether) layer_norm_short_rows<kTogether>(a, r);
   for (; r < end; ++r) layer_norm_row(a, r);
 }
 

@@ -1,5 +1,6 @@
-// softmax, log_softmax and their gradients. A row of up to 64 values stays in registers from load
-// to store; a longer one is read again from cache in each pass.
+// softmax, log_softmax and their gradients. Rows of up to 64 values stay in registers from load to
+// store, four at a time, where there are enough of these (AVX-512); a longer row is read again from
+// cache in each pass.
 #include "tinytorch/kernels/softmax.h"
 
 #include "tinytorch/kernels/rows.h"
@@ -72,12 +73,10 @@ HWY_INLINE void softmax_short_rows(const SoftmaxArgs<float>& a, int64_t r) {
 template <bool kLog>
 void forward_rows(const SoftmaxArgs<float>& args, int64_t begin, int64_t end) {
   const SoftmaxArgs<float> a = args;  // a copy of our own: no store can change it
-  constexpr int kTogether = kWidth == 16 ? 4 : 1;
   int64_t r = begin;
-  if (a.cols <= kRowLanes) {
-    for (; r + kTogether <= end; r += kTogether) softmax_short_rows<kLog, kTogether>(a, r);
-    for (; r < end; ++r) softmax_short_rows<kLog, 1>(a, r);
-  }
+  if constexpr (kTogether > 1)
+    if (a.cols <= kRowLanes)
+      for (; r + kTogether <= end; r += kTogether) softmax_short_rows<kLog, kTogether>(a, r);
   for (; r < end; ++r) softmax_row<kLog>(a.x + r * a.x_stride, a.y + r * a.y_stride, a.cols);
 }
 
