@@ -1,0 +1,46 @@
+#pragma once
+// Data sets by name, as `data.name` of an experiment gives them:
+//   digits               8x8 grey digits that ship: 1,438 for training, 359 for testing
+//   fashion-mnist        28x28 grey clothes of Debian's dataset-fashion-mnist: 60,000 + 10,000
+//   fashion-mnist-small  the first 2,000 + 500 of them, which ship
+//   idx:DIR              four IDX files under MNIST's names, plain or .gz
+//   cifar10:DIR          CIFAR-10's binary version: 32x32 colour, 50,000 + 10,000
+//   text:FILE            characters of a UTF-8 text: the first 90 % for training
+#include "tinytorch/data/image_dataset.h"
+#include "tinytorch/data/text.h"
+
+namespace tinytorch::data {
+
+enum class Normalize : uint8_t {
+  kStandard,  // mean 0 and deviation 1 for each channel of the training set
+  kNone,      // pixels in 0 to 1
+};
+Normalize normalize_from_name(const std::string& name);  // "standard", "none"; else ConfigError
+
+struct DataOptions {
+  Normalize normalize = Normalize::kStandard;
+  bool flatten = false;      // images as rows of features
+  int64_t block_size = 128;  // of text
+};
+
+struct DataSource {
+  std::string name;
+  std::shared_ptr<const Dataset> train, test;
+  int64_t channels = 0, height = 0, width = 0;  // 0 for text
+  int64_t classes = 0;                          // text: the size of the vocabulary
+  Vocabulary vocabulary;                        // empty for images
+  ChannelStats stats;  // what was subtracted and divided by: 0 and 1 with Normalize::kNone
+  bool is_text() const { return vocabulary.size() > 0; }
+};
+
+// IoError for missing or broken files with what to do; ConfigError for an unknown name.
+DataSource load_dataset(const std::string& name, const DataOptions& options = {});
+
+// Whether the files of a data set are there. Does not read them.
+bool has_dataset(const std::string& name);
+
+// A file or folder of the data that ships: in TINYTORCH_DATA, else in the source tree this library
+// was built from, else where it was installed. IoError listing the places when it is in none.
+std::string shipped_data(const std::string& name);
+
+}  // namespace tinytorch::data
