@@ -6,11 +6,19 @@
 namespace tinytorch::cli {
 
 extern const Command doctor_command;
+extern const Command demo_command;
+extern const Command train_command;
+extern const Command eval_command;
+extern const Command infer_command;
 extern const Command kernels_command;
 extern const Command selftest_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
+      &demo_command,
+      &train_command,
+      &eval_command,
+      &infer_command,
       &kernels_command,
       &doctor_command,
       &selftest_command,

@@ -17,8 +17,9 @@ namespace {
 
 thread_local bool t_grad_enabled = true;
 
-// Ends the graph at a tensor that the user made: adds what arrives to the tensor's .grad. The tensor
-// owns its node, the node knows its tensor: when the tensor dies, gradients for it go nowhere.
+// Ends the graph at a tensor that the user made: adds what arrives to the tensor's .grad. The
+// tensor owns its node, the node knows its tensor: when the tensor dies, gradients for it go
+// nowhere.
 class LeafNode final : public Node {
  public:
   static constexpr const char* kName = "leaf";
@@ -29,7 +30,9 @@ class LeafNode final : public Node {
   TensorBase* leaf;
 };
 
-bool is_leaf_node(const Node* node) { return node->name() == LeafNode::kName; }
+bool is_leaf_node(const Node* node) {
+  return node->name() == LeafNode::kName;
+}
 
 }  // namespace
 
@@ -57,9 +60,15 @@ struct GraphAccess {
   }
 };
 
-bool grad_enabled() { return t_grad_enabled; }
-GradMode::GradMode(bool on) : before_(t_grad_enabled) { t_grad_enabled = on; }
-GradMode::~GradMode() { t_grad_enabled = before_; }
+bool grad_enabled() {
+  return t_grad_enabled;
+}
+GradMode::GradMode(bool on) : before_(t_grad_enabled) {
+  t_grad_enabled = on;
+}
+GradMode::~GradMode() {
+  t_grad_enabled = before_;
+}
 
 // ---- nodes and their end
 
@@ -89,7 +98,9 @@ TensorBase::~TensorBase() {
   if (grad) Ref<TensorBase>::adopt(grad);
 }
 
-bool GradContext::needs(int input) const { return static_cast<bool>(node_->edges[input].node); }
+bool GradContext::needs(int input) const {
+  return static_cast<bool>(node_->edges[input].node);
+}
 
 Saved Saved::output(const Tensor& out) {
   Saved s;
@@ -103,8 +114,10 @@ Tensor Saved::get(const GradContext& context) const {
   if (!value_.defined()) return value_;
   if (value_.version() != version_)
     raise<GradError>(
-        "backward of {}: a saved {} of shape {} was changed in place after it was used (version {}, "
-        "saved at version {}). Hint: use the out-of-place form of the operation that changed it, or "
+        "backward of {}: a saved {} of shape {} was changed in place after it was used (version "
+        "{}, "
+        "saved at version {}). Hint: use the out-of-place form of the operation that changed it, "
+        "or "
         "clone the tensor first.",
         context.node()->name(), is_output_ ? "output" : "input", value_.shape().str(),
         value_.version(), version_);
@@ -321,8 +334,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
     if (!inputs[i].requires_grad())
       raise<GradError>("grad: input {} of shape {} does not require a gradient.", i,
                        inputs[i].shape().str());
-    captures.push_back({GraphAccess::gradient_node(inputs[i]), inputs[i].base()->output_nr,
-                        &results[i]});
+    captures.push_back(
+        {GraphAccess::gradient_node(inputs[i]), inputs[i].base()->output_nr, &results[i]});
   }
   std::vector<Tensor> starts;
   for (size_t i = 0; i < outputs.size(); ++i)
@@ -346,17 +359,21 @@ bool Tensor::is_leaf() const {
 Tensor& Tensor::set_requires_grad(bool on) {
   if (!is_leaf())
     raise<GradError>(
-        "set_requires_grad: this tensor of shape {} is the result of {}, not a leaf. Hint: detach() "
+        "set_requires_grad: this tensor of shape {} is the result of {}, not a leaf. Hint: "
+        "detach() "
         "it first.",
         shape().str(), base_->grad_fn->name());
   if (on && !is_floating(dtype()))
-    raise<GradError>("set_requires_grad: a tensor of dtype {} has no gradient. Hint: to(DType::kF32).",
-                     dtype_name(dtype()));
+    raise<GradError>(
+        "set_requires_grad: a tensor of dtype {} has no gradient. Hint: to(DType::kF32).",
+        dtype_name(dtype()));
   base_->requires_grad = on;
   return *this;
 }
 
-Tensor Tensor::grad() const { return base_->grad ? GraphAccess::handle(base_->grad) : Tensor(); }
+Tensor Tensor::grad() const {
+  return base_->grad ? GraphAccess::handle(base_->grad) : Tensor();
+}
 
 void Tensor::set_grad(const Tensor& g) {
   if (g.defined() && (g.shape() != shape() || g.dtype() != dtype()))
@@ -366,11 +383,14 @@ void Tensor::set_grad(const Tensor& g) {
 }
 
 Tensor& Tensor::adopt_graph(const Tensor& result) {
-  GraphAccess::set_node(base_.get(), Ref<Node>(GraphAccess::node_of(result)), result.base_->output_nr);
+  GraphAccess::set_node(base_.get(), Ref<Node>(GraphAccess::node_of(result)),
+                        result.base_->output_nr);
   return *this;
 }
 
-Tensor Tensor::detach() const { return alias(*this, layout()); }
+Tensor Tensor::detach() const {
+  return alias(*this, layout());
+}
 
 void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
   if (!requires_grad())
@@ -429,7 +449,9 @@ Tensor checkpoint(const std::function<Tensor(const Tensor&)>& fn, const Tensor& 
 namespace {
 
 // Fixed weights in [0.5, 1.5) that make every output element count differently.
-double check_weight(int64_t i) { return 0.5 + static_cast<double>((i * 2654435761LL) % 1000) / 1000; }
+double check_weight(int64_t i) {
+  return 0.5 + static_cast<double>((i * 2654435761LL) % 1000) / 1000;
+}
 
 double weighted_sum(const Tensor& out) {
   const Tensor dense = out.to(DType::kF64).contiguous();
@@ -454,7 +476,8 @@ GradCheck grad_check(const std::function<Tensor(const std::vector<Tensor>&)>& fn
   const NoGrad no_grad;
   // tito:begin 4.6
   for (size_t k = 0; k < wanted.size(); ++k) {
-    const Tensor g = analytic[k].defined() ? analytic[k].contiguous() : zeros(wanted[k].shape(), DType::kF64);
+    const Tensor g =
+        analytic[k].defined() ? analytic[k].contiguous() : zeros(wanted[k].shape(), DType::kF64);
     const int64_t n = wanted[k].numel();
     std::vector<int64_t> index(static_cast<size_t>(wanted[k].dim()), 0);
     double* memory = static_cast<double*>(wanted[k].storage().data());
@@ -471,8 +494,8 @@ GradCheck grad_check(const std::function<Tensor(const std::vector<Tensor>&)>& fn
       if (!(error <= result.worst)) result.worst = error;
       if (!(error <= tolerance) && result.ok) {
         result.ok = false;
-        result.message = fmt::format("input {} at {}: gradient {:.10g}, central difference {:.10g}", k,
-                                     fmt::join(index, ", "), g.data<double>()[i], numeric);
+        result.message = fmt::format("input {} at {}: gradient {:.10g}, central difference {:.10g}",
+                                     k, fmt::join(index, ", "), g.data<double>()[i], numeric);
       }
       for (int d = wanted[k].dim() - 1; d >= 0; --d) {  // the next index in row-major order
         if (++index[static_cast<size_t>(d)] < wanted[k].shape()[d]) break;

@@ -70,7 +70,7 @@ class GradContext {
   GradContext(Node* node, Tensor* grads, Tensor* results, bool create_graph)
       : node_(node), grads_(grads), results_(results), create_graph_(create_graph) {}
   const Tensor& grad(int output = 0) const { return grads_[output]; }  // undefined: zero
-  bool needs(int input) const;                     // whether input i wants its gradient
+  bool needs(int input) const;  // whether input i wants its gradient
   void set(int input, Tensor g) { results_[input] = std::move(g); }
   bool create_graph() const { return create_graph_; }
   Node* node() const { return node_; }
@@ -138,7 +138,8 @@ bool needs_grad(const T&... inputs) {
 }
 
 // Ties `out` to `node`: fills the node's edges from the inputs (module 4's first task).
-void record(Ref<Node> node, std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs);
+void record(Ref<Node> node, std::span<const Tensor* const> inputs,
+            std::span<Tensor* const> outputs);
 
 template <class F>
 class FormulaNode final : public Node {
@@ -168,8 +169,8 @@ void set_gradient(const char* name, std::span<Tensor* const> outputs,
                   std::span<const Tensor* const> inputs, F formula,
                   Formula kind = Formula::kKernel) {
   record(Ref<Node>(new FormulaNode<F>(name, static_cast<int>(inputs.size()),
-                                      static_cast<int>(outputs.size()),
-                                      kind == Formula::kComposed, std::move(formula))),
+                                      static_cast<int>(outputs.size()), kind == Formula::kComposed,
+                                      std::move(formula))),
          inputs, outputs);
 }
 template <class F>
@@ -191,8 +192,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
                          const std::vector<Tensor>& gradients = {}, bool retain_graph = false,
                          bool create_graph = false);
 
-// fn(x) whose inner values are not kept: backward runs fn again. fn must be deterministic apart from
-// the default generator, whose state is put back for the second run. Source: Chen et al. 2016.
+// fn(x) whose inner values are not kept: backward runs fn again. fn must be deterministic apart
+// from the default generator, whose state is put back for the second run. Source: Chen et al. 2016.
 Tensor checkpoint(const std::function<Tensor(const Tensor&)>& fn, const Tensor& x);
 
 // Compares the gradient of sum(fn(inputs) * w), w fixed pseudo-random weights, with central

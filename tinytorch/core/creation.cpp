@@ -13,14 +13,22 @@ namespace {
 template <class Fn>
 void with_type(DType dtype, Fn fn) {
   switch (dtype) {
-    case DType::kBool: return fn(static_cast<bool*>(nullptr));
-    case DType::kU8: return fn(static_cast<uint8_t*>(nullptr));
-    case DType::kI8: return fn(static_cast<int8_t*>(nullptr));
-    case DType::kI32: return fn(static_cast<int32_t*>(nullptr));
-    case DType::kI64: return fn(static_cast<int64_t*>(nullptr));
-    case DType::kBF16: return fn(static_cast<BFloat16*>(nullptr));
-    case DType::kF32: return fn(static_cast<float*>(nullptr));
-    case DType::kF64: return fn(static_cast<double*>(nullptr));
+    case DType::kBool:
+      return fn(static_cast<bool*>(nullptr));
+    case DType::kU8:
+      return fn(static_cast<uint8_t*>(nullptr));
+    case DType::kI8:
+      return fn(static_cast<int8_t*>(nullptr));
+    case DType::kI32:
+      return fn(static_cast<int32_t*>(nullptr));
+    case DType::kI64:
+      return fn(static_cast<int64_t*>(nullptr));
+    case DType::kBF16:
+      return fn(static_cast<BFloat16*>(nullptr));
+    case DType::kF32:
+      return fn(static_cast<float*>(nullptr));
+    case DType::kF64:
+      return fn(static_cast<double*>(nullptr));
   }
 }
 
@@ -66,7 +74,9 @@ Tensor empty_like(const Tensor& x, DType dtype) {
   return make_tensor(Storage::allocate(static_cast<size_t>(x.numel()) * item_size(dtype)), dtype,
                      {x.shape(), x.strides(), 0});
 }
-Tensor empty_like(const Tensor& x) { return empty_like(x, x.dtype()); }
+Tensor empty_like(const Tensor& x) {
+  return empty_like(x, x.dtype());
+}
 
 Tensor zeros(const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
@@ -82,8 +92,12 @@ Tensor full(const Shape& shape, Scalar value, DType dtype) {
   });
   return t;
 }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor scalar_tensor(Scalar value, DType dtype) { return full({}, value, dtype); }
+Tensor ones(const Shape& shape, DType dtype) {
+  return full(shape, 1, dtype);
+}
+Tensor scalar_tensor(Scalar value, DType dtype) {
+  return full({}, value, dtype);
+}
 
 Tensor arange(double start, double end, double step, DType dtype) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end))
@@ -93,11 +107,14 @@ Tensor arange(double start, double end, double step, DType dtype) {
   with_type(dtype, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     T* p = t.data<T>();
-    for (int64_t i = 0; i < t.numel(); ++i) p[i] = convert<T>(start + static_cast<double>(i) * step);
+    for (int64_t i = 0; i < t.numel(); ++i)
+      p[i] = convert<T>(start + static_cast<double>(i) * step);
   });
   return t;
 }
-Tensor arange(int64_t end) { return arange(0, static_cast<double>(end), 1, DType::kI64); }
+Tensor arange(int64_t end) {
+  return arange(0, static_cast<double>(end), 1, DType::kI64);
+}
 
 Tensor eye(int64_t n, DType dtype) {
   Tensor t = zeros({n, n}, dtype);
@@ -128,12 +145,15 @@ Tensor Tensor::of(std::initializer_list<double> values, std::optional<Shape> sha
   return t;
 }
 
-int64_t Tensor::size(int64_t d) const { return shape()[normalize_dim(d, dim(), "size")]; }
+int64_t Tensor::size(int64_t d) const {
+  return shape()[normalize_dim(d, dim(), "size")];
+}
 
 double Tensor::item_as_double() const {
   if (numel() != 1)
-    raise<ShapeError>("item: a tensor of shape {} has {} elements; only one can be read as a number.",
-                      shape().str(), numel());
+    raise<ShapeError>(
+        "item: a tensor of shape {} has {} elements; only one can be read as a number.",
+        shape().str(), numel());
   double value = 0;
   with_type(dtype(), [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;

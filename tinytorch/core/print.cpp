@@ -104,8 +104,8 @@ class Printer {
     if (dim == x_.dim()) return padded(at);
     if (dim == x_.dim() - 1) return row(at, indent);
     const size_t blank_lines = static_cast<size_t>(x_.dim() - dim - 1);
-    const std::string separator =
-        "," + std::string(blank_lines, '\n') + std::string(indent + 1, ' ');
+    std::string separator = ",";  // appended to: g++ 12 sees an overlap in `"," + string` that cannot be
+    separator.append(blank_lines, '\n').append(indent + 1, ' ');
     std::string out = "[";
     for_each_index(dim, [&](int64_t i) {
       if (i > 0) out += separator;
@@ -122,7 +122,7 @@ class Printer {
     int printed = 0;
     const auto put = [&](const std::string& text) {
       if (printed > 0 && printed % per_line == 0)
-        out += ",\n" + std::string(indent + 1, ' ');
+        out.append(",\n").append(indent + 1, ' ');
       else if (printed > 0)
         out += ", ";
       out += text;

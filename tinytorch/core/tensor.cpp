@@ -98,11 +98,15 @@ Layout expand_layout(const Layout& x, const Shape& shape) {
   // tito:end 1.11
 }
 
-Strides channels_last_strides(const Shape& s) { return {s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}; }
+Strides channels_last_strides(const Shape& s) {
+  return {s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]};
+}
 
 namespace {
 
-const TensorImpl& impl(const TensorBase* base) { return *static_cast<const TensorImpl*>(base); }
+const TensorImpl& impl(const TensorBase* base) {
+  return *static_cast<const TensorImpl*>(base);
+}
 
 // Same as is_contiguous, but against given strides.
 bool same_order(const Shape& shape, const Strides& strides, const Strides& wanted) {
@@ -149,15 +153,33 @@ Tensor alias(const Tensor& x, const Layout& layout) {
   return out;
 }
 
-const Shape& Tensor::shape() const { return impl(base_.get()).layout.shape; }
-const Strides& Tensor::strides() const { return impl(base_.get()).layout.strides; }
-DType Tensor::dtype() const { return impl(base_.get()).dtype; }
-const Storage& Tensor::storage() const { return impl(base_.get()).storage; }
-int64_t Tensor::storage_offset() const { return impl(base_.get()).layout.offset; }
-int64_t Tensor::numel() const { return impl(base_.get()).numel; }
-bool Tensor::is_contiguous() const { return impl(base_.get()).contiguous; }
-bool Tensor::is_channels_last() const { return impl(base_.get()).channels_last; }
-bool Tensor::is_dense() const { return impl(base_.get()).dense; }
+const Shape& Tensor::shape() const {
+  return impl(base_.get()).layout.shape;
+}
+const Strides& Tensor::strides() const {
+  return impl(base_.get()).layout.strides;
+}
+DType Tensor::dtype() const {
+  return impl(base_.get()).dtype;
+}
+const Storage& Tensor::storage() const {
+  return impl(base_.get()).storage;
+}
+int64_t Tensor::storage_offset() const {
+  return impl(base_.get()).layout.offset;
+}
+int64_t Tensor::numel() const {
+  return impl(base_.get()).numel;
+}
+bool Tensor::is_contiguous() const {
+  return impl(base_.get()).contiguous;
+}
+bool Tensor::is_channels_last() const {
+  return impl(base_.get()).channels_last;
+}
+bool Tensor::is_dense() const {
+  return impl(base_.get()).dense;
+}
 void* Tensor::raw_data() const {
   const TensorImpl& t = impl(base_.get());
   return static_cast<char*>(t.storage.data()) +
@@ -176,6 +198,8 @@ void Tensor::set_data(const Tensor& other) {
   t->dense = o.dense;
 }
 
-void TensorBase::destroy(TensorBase* base) { delete static_cast<TensorImpl*>(base); }
+void TensorBase::destroy(TensorBase* base) {
+  delete static_cast<TensorImpl*>(base);
+}
 
 }  // namespace tinytorch

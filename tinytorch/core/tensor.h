@@ -15,18 +15,18 @@
 namespace tinytorch {
 
 class Tensor;
-class Node;                    // a recorded operation: core/autograd.h
+class Node;  // a recorded operation: core/autograd.h
 void destroy_node(Node* node);
 
 // What a tensor is apart from its layout: its count and its place in the autograd graph.
 struct TensorBase : RefCounted {
   TensorBase();
   ~TensorBase();
-  Node* grad_fn = nullptr;      // counted; the node that made this tensor (or accumulates a leaf)
-  uint32_t output_nr = 0;       // which of that node's outputs this is
-  bool requires_grad = false;   // a leaf that wants a gradient, or grad_fn is set
-  bool is_view = false;         // shares its storage with the tensor it was taken from
-  TensorBase* grad = nullptr;   // counted
+  Node* grad_fn = nullptr;     // counted; the node that made this tensor (or accumulates a leaf)
+  uint32_t output_nr = 0;      // which of that node's outputs this is
+  bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
+  bool is_view = false;        // shares its storage with the tensor it was taken from
+  TensorBase* grad = nullptr;  // counted
   static void destroy(TensorBase* base);
 };
 
@@ -36,11 +36,11 @@ enum class MemoryFormat : uint8_t { kContiguous, kChannelsLast };
 // A C++ number beside a tensor. It never widens the tensor's dtype: f32 + 2.5 stays f32, i32 + 1
 // stays i32; an integer tensor with a fractional kind of scalar gives f32, as in PyTorch.
 struct Scalar {
-  Scalar(double v) : value(v), is_floating(true) {}                       // NOLINT: implicit
-  Scalar(float v) : value(v), is_floating(true) {}                        // NOLINT
-  Scalar(int v) : value(v), integer(v), is_floating(false) {}             // NOLINT
+  Scalar(double v) : value(v), is_floating(true) {}            // NOLINT: implicit
+  Scalar(float v) : value(v), is_floating(true) {}             // NOLINT
+  Scalar(int v) : value(v), integer(v), is_floating(false) {}  // NOLINT
   Scalar(int64_t v) : value(static_cast<double>(v)), integer(v), is_floating(false) {}  // NOLINT
-  Scalar(bool v) : value(v), integer(v), is_floating(false) {}            // NOLINT
+  Scalar(bool v) : value(v), integer(v), is_floating(false) {}                          // NOLINT
   double value;
   int64_t integer = 0;  // exact when !is_floating
   bool is_floating;
@@ -62,18 +62,18 @@ class Tensor {
 
   // ---- the accessors: with the layout functions the only code that sees the private layout
   const Shape& shape() const;
-  const Strides& strides() const;        // in elements
+  const Strides& strides() const;  // in elements
   DType dtype() const;
   const Storage& storage() const;
-  int64_t storage_offset() const;        // in elements
+  int64_t storage_offset() const;  // in elements
   int64_t numel() const;
-  bool is_contiguous() const;            // row-major without gaps
-  bool is_channels_last() const;         // 4-d, channels innermost, without gaps
-  bool is_dense() const;                 // some order of the dimensions is row-major without gaps
-  void* raw_data() const;                // first element; constness is the handle's, not the data's
+  bool is_contiguous() const;     // row-major without gaps
+  bool is_channels_last() const;  // 4-d, channels innermost, without gaps
+  bool is_dense() const;          // some order of the dimensions is row-major without gaps
+  void* raw_data() const;         // first element; constness is the handle's, not the data's
 
   int dim() const { return shape().rank(); }
-  int64_t size(int64_t d) const;         // negative counts from the end
+  int64_t size(int64_t d) const;  // negative counts from the end
   template <class T>
   T* data() const {
     if (dtype_of<T> != dtype()) wrong_data_type(dtype_of<T>);
@@ -98,13 +98,13 @@ class Tensor {
   // Fills .grad of every leaf below. `gradient` defaults to 1 for a scalar.
   void backward(const Tensor& gradient = {}, bool retain_graph = false,
                 bool create_graph = false) const;
-  Tensor detach() const;           // the same memory outside the graph
+  Tensor detach() const;  // the same memory outside the graph
   // Called with the gradient of this tensor; a defined result replaces it.
   void register_hook(std::function<Tensor(const Tensor&)> hook) const;
   TensorBase* base() const { return base_.get(); }
 
   // ---- views (never copy; ops/view.cpp)
-  Tensor view(const Shape& shape) const;  // one -1 is inferred; ShapeError if it needs a copy
+  Tensor view(const Shape& shape) const;     // one -1 is inferred; ShapeError if it needs a copy
   Tensor reshape(const Shape& shape) const;  // view, else copy
   Tensor flatten(int64_t start = 0, int64_t end = -1) const;
   Tensor transpose(int64_t a, int64_t b) const;
@@ -166,7 +166,8 @@ class Tensor {
 
 // A tensor over given storage. The only way tensors come into being.
 Tensor make_tensor(Storage storage, DType dtype, const Layout& layout);
-// Another layout over the same storage, outside the graph (views record themselves in ops/view.cpp).
+// Another layout over the same storage, outside the graph (views record themselves in
+// ops/view.cpp).
 Tensor alias(const Tensor& x, const Layout& layout);
 
 Tensor operator+(const Tensor& a, const Tensor& b);
@@ -186,15 +187,15 @@ Tensor operator-(const Tensor& a);
 // ---- creation
 Tensor empty(const Shape& shape, DType dtype = DType::kF32,
              MemoryFormat format = MemoryFormat::kContiguous);
-Tensor empty_like(const Tensor& x);                 // keeps a dense order and the dtype
+Tensor empty_like(const Tensor& x);  // keeps a dense order and the dtype
 Tensor empty_like(const Tensor& x, DType dtype);
 Tensor zeros(const Shape& shape, DType dtype = DType::kF32);
 Tensor ones(const Shape& shape, DType dtype = DType::kF32);
 Tensor full(const Shape& shape, Scalar value, DType dtype = DType::kF32);
-Tensor arange(int64_t end);                                         // i64: 0 .. end-1
+Tensor arange(int64_t end);  // i64: 0 .. end-1
 Tensor arange(double start, double end, double step, DType dtype);
 Tensor eye(int64_t n, DType dtype = DType::kF32);
-Tensor scalar_tensor(Scalar value, DType dtype = DType::kF32);      // 0-d
+Tensor scalar_tensor(Scalar value, DType dtype = DType::kF32);  // 0-d
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);  // copies; sizes must agree
 

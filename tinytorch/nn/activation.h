@@ -5,11 +5,15 @@
 namespace tinytorch::nn {
 
 // Activations as modules: fn applied to every element.
-#define TINYTORCH_ACTIVATION(Name, expression)                              \
-  class Name : public Module {                                              \
-   public:                                                                  \
-    Tensor forward(const Tensor& x) override { return expression; }         \
-    const char* kind() const override { return #Name; }                     \
+#define TINYTORCH_ACTIVATION(Name, expression) \
+  class Name : public Module {                 \
+   public:                                     \
+    Tensor forward(const Tensor& x) override { \
+      return expression;                       \
+    }                                          \
+    const char* kind() const override {        \
+      return #Name;                            \
+    }                                          \
   }
 TINYTORCH_ACTIVATION(ReLU, relu(x));
 TINYTORCH_ACTIVATION(Tanh, tanh(x));

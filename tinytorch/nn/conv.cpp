@@ -14,8 +14,8 @@ namespace tinytorch::nn {
 Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, const Options& o)
     : options_{{o.stride, o.stride}, {o.padding, o.padding}, {o.dilation, o.dilation}, o.groups} {
   if (in < 1 || out < 1 || kernel < 1 || o.groups < 1 || in % o.groups || out % o.groups)
-    raise<ConfigError>("Conv2d({}, {}, {}): sizes must be positive and divisible by {} groups.", in, out,
-                       kernel, o.groups);
+    raise<ConfigError>("Conv2d({}, {}, {}): sizes must be positive and divisible by {} groups.", in,
+                       out, kernel, o.groups);
   weight = register_parameter("weight", empty({out, in / o.groups, kernel, kernel}));
   bias = register_parameter("bias", o.bias ? empty({out}) : Tensor());
   reset_parameters();

@@ -34,7 +34,8 @@ Tensor run_fused(const Sequential& modules, const Tensor& x) {
   const auto children = modules.children();
   for (size_t i = 0; i < children.size(); ++i) {
     Module& m = *children[i].second;
-    const Fused next = i + 1 < children.size() ? activation_of(*children[i + 1].second) : Fused::kNone;
+    const Fused next =
+        i + 1 < children.size() ? activation_of(*children[i + 1].second) : Fused::kNone;
     Tensor fused;
     if (next != Fused::kNone && !m.has_hooks()) {
       try {

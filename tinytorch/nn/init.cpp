@@ -11,7 +11,8 @@ namespace tinytorch::nn::init {
 namespace {
 
 int64_t kernel_size(const Tensor& w) {
-  if (w.dim() < 2) raise<ShapeError>("init: fan in and out need at least 2 dimensions, got {}.", w.shape().str());
+  if (w.dim() < 2)
+    raise<ShapeError>("init: fan in and out need at least 2 dimensions, got {}.", w.shape().str());
   int64_t size = 1;
   for (int i = 2; i < w.dim(); ++i) size *= w.shape()[i];
   return size;
@@ -25,11 +26,16 @@ void set_values(Tensor& weight, const Tensor& values) {
 
 }  // namespace
 
-int64_t fan_in(const Tensor& w) { return kernel_size(w) * w.shape()[1]; }
-int64_t fan_out(const Tensor& w) { return kernel_size(w) * w.shape()[0]; }
+int64_t fan_in(const Tensor& w) {
+  return kernel_size(w) * w.shape()[1];
+}
+int64_t fan_out(const Tensor& w) {
+  return kernel_size(w) * w.shape()[0];
+}
 
 void uniform_(Tensor weight, double low, double high, Generator* generator) {
-  set_values(weight, rand(weight.shape(), DType::kF32, generator) * Scalar(high - low) + Scalar(low));
+  set_values(weight,
+             rand(weight.shape(), DType::kF32, generator) * Scalar(high - low) + Scalar(low));
 }
 void normal_(Tensor weight, double mean, double std, Generator* generator) {
   set_values(weight, randn(weight.shape(), DType::kF32, generator) * Scalar(std) + Scalar(mean));
@@ -46,7 +52,8 @@ void kaiming_normal_(Tensor weight, double gain) {
   normal_(weight, 0, gain / std::sqrt(static_cast<double>(fan_in(weight))));
 }
 void xavier_uniform_(Tensor weight, double gain) {
-  const double bound = gain * std::sqrt(6.0 / static_cast<double>(fan_in(weight) + fan_out(weight)));
+  const double bound =
+      gain * std::sqrt(6.0 / static_cast<double>(fan_in(weight) + fan_out(weight)));
   uniform_(weight, -bound, bound);
 }
 

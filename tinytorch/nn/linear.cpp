@@ -35,18 +35,21 @@ Tensor Linear::forward(const Tensor& x, Fused activation) {
 }
 
 std::string Linear::describe() const {
-  return fmt::format("{} -> {}{}", weight.size(1), weight.size(0), bias.defined() ? "" : ", no bias");
+  return fmt::format("{} -> {}{}", weight.size(1), weight.size(0),
+                     bias.defined() ? "" : ", no bias");
 }
 
 void Linear::tie_weight(const Tensor& shared) {
   if (shared.shape() != weight.shape())
-    raise<ShapeError>("tie_weight: {} does not fit the weight {}.", shared.shape().str(), weight.shape().str());
+    raise<ShapeError>("tie_weight: {} does not fit the weight {}.", shared.shape().str(),
+                      weight.shape().str());
   replace_parameter("weight", shared);
   weight = shared;
 }
 
 Mlp::Mlp(const std::vector<int64_t>& sizes) {
-  if (sizes.size() < 2) raise<ConfigError>("Mlp: layers needs at least an input and an output size.");
+  if (sizes.size() < 2)
+    raise<ConfigError>("Mlp: layers needs at least an input and an output size.");
   for (size_t i = 0; i + 1 < sizes.size(); ++i) {
     if (i > 0) push_back(make<ReLU>());
     push_back(make<Linear>(sizes[i], sizes[i + 1]));

@@ -155,10 +155,11 @@ Module::LoadReport Module::load_state_dict(const NamedTensors& state, bool stric
     if (find(state, name) == state.end() && !shared) report.missing.push_back(name);
   }
   if (strict && !(report.missing.empty() && report.unexpected.empty()))
-    raise<IoError>("load_state_dict: names differ. Missing: {}. Unexpected: {}. Hint: load with strict = "
-                   "false to take what fits.",
-                   report.missing.empty() ? "none" : fmt::format("{}", fmt::join(report.missing, ", ")),
-                   report.unexpected.empty() ? "none" : fmt::format("{}", fmt::join(report.unexpected, ", ")));
+    raise<IoError>(
+        "load_state_dict: names differ. Missing: {}. Unexpected: {}. Hint: load with strict = "
+        "false to take what fits.",
+        report.missing.empty() ? "none" : fmt::format("{}", fmt::join(report.missing, ", ")),
+        report.unexpected.empty() ? "none" : fmt::format("{}", fmt::join(report.unexpected, ", ")));
   const NoGrad no_grad;
   for (auto& [to, from] : copies) to.copy_(from);
   return report;
@@ -225,7 +226,11 @@ Tensor ModuleList::forward(const Tensor&) {
 namespace {
 std::atomic<bool> g_fusion{true};
 }
-bool fusion_enabled() { return g_fusion.load(std::memory_order_relaxed); }
-void set_fusion(bool on) { g_fusion.store(on, std::memory_order_relaxed); }
+bool fusion_enabled() {
+  return g_fusion.load(std::memory_order_relaxed);
+}
+void set_fusion(bool on) {
+  g_fusion.store(on, std::memory_order_relaxed);
+}
 
 }  // namespace tinytorch::nn

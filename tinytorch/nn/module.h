@@ -33,22 +33,24 @@ class Module {
   std::vector<Tensor> parameters() const;
   NamedTensors named_parameters() const;
   NamedTensors named_buffers() const;
-  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children() const { return children_; }
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children() const {
+    return children_;
+  }
   int64_t parameter_count() const;
 
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
-  void zero_grad();          // drops the gradients
-  void to(DType dtype);      // converts floating parameters and buffers
+  void zero_grad();      // drops the gradients
+  void to(DType dtype);  // converts floating parameters and buffers
 
   // Parameters and buffers under all their names (shared ones twice). The tensors are the module's.
   NamedTensors state_dict() const;
   struct LoadReport {
     std::vector<std::string> missing, unexpected;
   };
-  // Copies values in (converting the dtype). Strict: IoError unless the names agree exactly. A shape
-  // that differs is an error always. Nothing is changed when an error is raised.
+  // Copies values in (converting the dtype). Strict: IoError unless the names agree exactly. A
+  // shape that differs is an error always. Nothing is changed when an error is raised.
   LoadReport load_state_dict(const NamedTensors& state, bool strict = true);
 
   // Called after forward with the input and the output; a defined result replaces the output.
@@ -57,8 +59,8 @@ class Module {
   bool has_hooks() const { return !hooks_.empty(); }
 
   virtual std::string describe() const { return ""; }  // "784 -> 128, bias"
-  virtual const char* kind() const = 0;                 // "Linear"
-  std::string str() const;                              // the tree, one line a module
+  virtual const char* kind() const = 0;                // "Linear"
+  std::string str() const;                             // the tree, one line a module
 
   // Building blocks for subclasses; also public, so that a module can be put together by hand.
   Tensor register_parameter(const std::string& name, Tensor value);  // undefined: registers nothing

@@ -17,8 +17,8 @@ Tensor BatchNorm2d::forward(const Tensor& x, const Tensor& residual, Fused activ
   if (x.dim() != 4)
     raise<ShapeError>("BatchNorm2d: input {} must be (n, c, h, w).", x.shape().str());
   if (training()) ++*num_batches_tracked.data<int64_t>();
-  return batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_, eps_, residual,
-                    activation);
+  return batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_, eps_,
+                    residual, activation);
 }
 
 LayerNorm::LayerNorm(const Shape& normalized_shape, double eps, bool with_bias) : eps_(eps) {

@@ -24,7 +24,9 @@ class BatchNorm2d : public Module {
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(const Shape& normalized_shape, double eps = 1e-5, bool with_bias = true);
-  Tensor forward(const Tensor& x) override { return layer_norm(x, weight.shape(), weight, bias, eps_); }
+  Tensor forward(const Tensor& x) override {
+    return layer_norm(x, weight.shape(), weight, bias, eps_);
+  }
   std::string describe() const override { return weight.shape().str(); }
   const char* kind() const override { return "LayerNorm"; }
   Tensor weight, bias;

@@ -9,7 +9,6 @@ namespace tinytorch {
 
 namespace {
 
-
 // q, k, v or a gradient of theirs as the kernel sees it: (b, h, t, d), d contiguous.
 template <class T>
 kernels::AttentionOperand<T> operand(const Tensor& x) {
@@ -25,12 +24,14 @@ kernels::AttentionShape attention_shape(const Tensor& q, const Tensor& k, bool c
 }
 
 // All operands (b, h, t, d) with contiguous d, outside the graph. Writes y, gives the log-sums.
-Tensor forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y, bool causal, bool keep) {
+Tensor forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y, bool causal,
+               bool keep) {
   Tensor lse = keep ? empty({q.shape()[0], q.shape()[1], q.shape()[2]}, q.dtype()) : Tensor();
   with_float(q.dtype(), "attention", [&](auto type) {
     using T = decltype(type);
-    kernels::AttentionArgs<T> args{attention_shape(q, k, causal), operand<const T>(q), operand<const T>(k),
-                                   operand<const T>(v), operand<T>(y), keep ? lse.data<T>() : nullptr};
+    kernels::AttentionArgs<T> args{
+        attention_shape(q, k, causal), operand<const T>(q), operand<const T>(k),
+        operand<const T>(v),           operand<T>(y),       keep ? lse.data<T>() : nullptr};
     if (y.numel() > 0) kernels::attention(args);
   });
   return lse;
@@ -40,9 +41,16 @@ void backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y
               const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv, bool causal) {
   with_float(q.dtype(), "attention", [&](auto type) {
     using T = decltype(type);
-    kernels::AttentionGradArgs<T> args{attention_shape(q, k, causal), operand<const T>(q), operand<const T>(k),
-                                       operand<const T>(v), operand<const T>(y), operand<const T>(dy),
-                                       lse.data<T>(), operand<T>(dq), operand<T>(dk), operand<T>(dv)};
+    kernels::AttentionGradArgs<T> args{attention_shape(q, k, causal),
+                                       operand<const T>(q),
+                                       operand<const T>(k),
+                                       operand<const T>(v),
+                                       operand<const T>(y),
+                                       operand<const T>(dy),
+                                       lse.data<T>(),
+                                       operand<T>(dq),
+                                       operand<T>(dk),
+                                       operand<T>(dv)};
     kernels::attention_grad(args);
   });
 }
@@ -51,7 +59,9 @@ void backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y
 Tensor part(const Tensor& qkv, int which, int64_t heads) {
   const int64_t c = qkv.shape()[2] / 3, d = c / heads;
   const Strides& s = qkv.strides();
-  return alias(qkv, {{qkv.shape()[0], heads, qkv.shape()[1], d}, {s[0], d, s[1], 1}, qkv.storage_offset() + which * c});
+  return alias(qkv, {{qkv.shape()[0], heads, qkv.shape()[1], d},
+                     {s[0], d, s[1], 1},
+                     qkv.storage_offset() + which * c});
 }
 // (b, t, c) as (b, h, t, d): a view.
 Tensor by_heads(const Tensor& x, int64_t heads) {
@@ -71,14 +81,16 @@ Tensor four_dims(const Tensor& x) {
 
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal) {
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    bool causal) {
   require_same_dtype(q, k, "scaled_dot_product_attention");
   require_same_dtype(q, v, "scaled_dot_product_attention");
   bool fits = q.dim() >= 2 && q.dim() <= 4 && k.dim() == q.dim() && v.shape() == k.shape();
   for (int i = 0; fits && i < q.dim(); ++i) fits = i == q.dim() - 2 || q.shape()[i] == k.shape()[i];
   if (!fits)
     raise<ShapeError>(
-        "scaled_dot_product_attention: q {}, k {} and v {} must be (..., t, d): k and v alike, q like "
+        "scaled_dot_product_attention: q {}, k {} and v {} must be (..., t, d): k and v alike, q "
+        "like "
         "them but for t.",
         describe(q), describe(k), describe(v));
   const Tensor q4 = four_dims(q), k4 = four_dims(k), v4 = four_dims(v);
@@ -88,14 +100,16 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const Tensor lse = forward(q4, k4, v4, out4, causal, recording);
   if (recording)
     set_gradient("attention", out, {&q, &k, &v},
-                 [q4 = Saved(q4), k4 = Saved(k4), v4 = Saved(v4), y = Saved::output(out), lse = Saved(lse), causal,
-                  qs = q.shape(), ks = k.shape()](GradContext& c) {
+                 [q4 = Saved(q4), k4 = Saved(k4), v4 = Saved(v4), y = Saved::output(out),
+                  lse = Saved(lse), causal, qs = q.shape(), ks = k.shape()](GradContext& c) {
                    const Tensor a = q4.get(c), b = k4.get(c), v_values = v4.get(c);
-                   Tensor dq = empty(a.shape(), a.dtype()), dk = empty(b.shape(), a.dtype()), dv = empty(b.shape(), a.dtype());
+                   Tensor dq = empty(a.shape(), a.dtype()), dk = empty(b.shape(), a.dtype()),
+                          dv = empty(b.shape(), a.dtype());
                    if (dq.numel() == 0 || dk.numel() == 0) {
                      dq.zero_(), dk.zero_(), dv.zero_();
                    } else {
-                     backward(a, b, v_values, four_dims(y.get(c)), lse.get(c), four_dims(c.grad()), dq, dk, dv, causal);
+                     backward(a, b, v_values, four_dims(y.get(c)), lse.get(c), four_dims(c.grad()),
+                              dq, dk, dv, causal);
                    }
                    if (c.needs(0)) c.set(0, dq.reshape(qs));
                    if (c.needs(1)) c.set(1, dk.reshape(ks));
@@ -118,13 +132,14 @@ Tensor self_attention(const Tensor& qkv, int64_t heads, bool causal) {
                              by_heads(out, heads), causal, recording);
   if (recording)
     set_gradient("attention", out, {&qkv},
-                 [packed = Saved(packed), y = Saved::output(out), lse = Saved(lse), heads, causal](GradContext& c) {
+                 [packed = Saved(packed), y = Saved::output(out), lse = Saved(lse), heads,
+                  causal](GradContext& c) {
                    const Tensor x = packed.get(c), dy = c.grad().contiguous();
                    Tensor dx = empty(x.shape(), x.dtype());
                    if (dx.numel() > 0)
-                     backward(part(x, 0, heads), part(x, 1, heads), part(x, 2, heads), by_heads(y.get(c), heads),
-                              lse.get(c), by_heads(dy, heads), part(dx, 0, heads), part(dx, 1, heads),
-                              part(dx, 2, heads), causal);
+                     backward(part(x, 0, heads), part(x, 1, heads), part(x, 2, heads),
+                              by_heads(y.get(c), heads), lse.get(c), by_heads(dy, heads),
+                              part(dx, 0, heads), part(dx, 1, heads), part(dx, 2, heads), causal);
                    c.set(0, dx);
                  });
   return out;
@@ -139,21 +154,30 @@ std::vector<Sample> sdpa_samples(SampleMaker& m) {
   const auto run_with = [](bool causal) {
     return [causal](Inputs t) { return scaled_dot_product_attention(t[0], t[1], t[2], causal); };
   };
-  return {{"4-d", {m.normal({2, 2, 5, 4}), m.normal({2, 2, 5, 4}), m.normal({2, 2, 5, 4})}, run_with(false)},
-          {"causal", {m.normal({1, 2, 6, 3}), m.normal({1, 2, 6, 3}), m.normal({1, 2, 6, 3})}, run_with(true)},
-          {"more keys than queries", {m.normal({2, 3, 4}), m.normal({2, 7, 4}), m.normal({2, 7, 4})}, run_with(true)},
+  return {{"4-d",
+           {m.normal({2, 2, 5, 4}), m.normal({2, 2, 5, 4}), m.normal({2, 2, 5, 4})},
+           run_with(false)},
+          {"causal",
+           {m.normal({1, 2, 6, 3}), m.normal({1, 2, 6, 3}), m.normal({1, 2, 6, 3})},
+           run_with(true)},
+          {"more keys than queries",
+           {m.normal({2, 3, 4}), m.normal({2, 7, 4}), m.normal({2, 7, 4})},
+           run_with(true)},
           {"2-d", {m.normal({3, 4}), m.normal({5, 4}), m.normal({5, 4})}, run_with(false)}};
 }
 std::vector<Sample> self_samples(SampleMaker& m) {
   return {{"2 heads", {m.normal({2, 5, 12})}, [](Inputs t) { return self_attention(t[0], 2); }},
-          {"all visible", {m.normal({1, 4, 9})}, [](Inputs t) { return self_attention(t[0], 1, false); }}};
+          {"all visible", {m.normal({1, 4, 9})}, [](Inputs t) {
+             return self_attention(t[0], 1, false);
+           }}};
 }
 Cost cost(const Sample& s, const Tensor& out) {
   const double keys = static_cast<double>(s.inputs.back().size(-2));
   return streaming_cost(s, out, 4 * keys);
 }
 std::vector<ErrorCase> sdpa_errors() {
-  return {{"head size", [] { scaled_dot_product_attention(zeros({2, 4}), zeros({2, 3}), zeros({2, 3})); },
+  return {{"head size",
+           [] { scaled_dot_product_attention(zeros({2, 4}), zeros({2, 3}), zeros({2, 3})); },
            "q f32 [2, 4], k f32 [2, 3] and v f32 [2, 3]"}};
 }
 std::vector<ErrorCase> self_errors() {
@@ -162,15 +186,20 @@ std::vector<ErrorCase> self_errors() {
 
 const OpInfo kTable[] = {
     {"scaled_dot_product_attention", "scaled_dot_product_attention(q, k, v, causal)",
-     "softmax(q k^T / sqrt(d)) v", "dv = p^T g; ds = p (g v^T - rowsum(g y)); dq = ds k; dk = ds^T q",
-     "q, k, v, the output, each row's log-sum", "attention attention_grad", sdpa_samples, cost, sdpa_errors},
-    {"self_attention", "self_attention(qkv, heads, causal)", "attention on a packed projection (b, t, 3c)",
-     "as scaled_dot_product_attention", "qkv, the output, each row's log-sum", "attention attention_grad",
-     self_samples, cost, self_errors},
+     "softmax(q k^T / sqrt(d)) v",
+     "dv = p^T g; ds = p (g v^T - rowsum(g y)); dq = ds k; dk = ds^T q",
+     "q, k, v, the output, each row's log-sum", "attention attention_grad", sdpa_samples, cost,
+     sdpa_errors},
+    {"self_attention", "self_attention(qkv, heads, causal)",
+     "attention on a packed projection (b, t, 3c)", "as scaled_dot_product_attention",
+     "qkv, the output, each row's log-sum", "attention attention_grad", self_samples, cost,
+     self_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> attention_ops() { return kTable; }
+std::span<const OpInfo> attention_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

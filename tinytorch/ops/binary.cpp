@@ -98,12 +98,14 @@ constexpr PointwiseRows by_hand(PointwiseRows rows, kernels::RowFn f32, kernels:
   return rows;
 }
 
-constexpr PointwiseRows kAdd = by_hand(TINYTORCH_ROWS_INTEGER(Add::fwd), kernels::loops::add_row<float>,
-                                       kernels::loops::add_row<double>);
+constexpr PointwiseRows kAdd =
+    by_hand(TINYTORCH_ROWS_INTEGER(Add::fwd), kernels::loops::add_row<float>,
+            kernels::loops::add_row<double>);
 constexpr PointwiseRows kAddScaled = TINYTORCH_ROWS_INTEGER(AddScaled::fwd);
 constexpr PointwiseRows kSub = TINYTORCH_ROWS_INTEGER(Sub::fwd);
-constexpr PointwiseRows kMul = by_hand(TINYTORCH_ROWS_INTEGER(Mul::fwd), kernels::loops::mul_row<float>,
-                                       kernels::loops::mul_row<double>);
+constexpr PointwiseRows kMul =
+    by_hand(TINYTORCH_ROWS_INTEGER(Mul::fwd), kernels::loops::mul_row<float>,
+            kernels::loops::mul_row<double>);
 constexpr PointwiseRows kDiv = TINYTORCH_ROWS(Div::fwd);
 constexpr PointwiseRows kDivGradB = TINYTORCH_ROWS(DivGradB::fwd);
 constexpr PointwiseRows kEq = TINYTORCH_ROWS_ALL(Eq::fwd);
@@ -134,7 +136,8 @@ Tensor run_binary(const char* op, const PointwiseRows& rows, const Tensor& a, co
   return run_pointwise(op, rows, in, out, inputs, params).to(out_dtype);
 }
 
-// b as a tensor that does not change a's dtype (unless a fraction meets integers), and a to go with it.
+// b as a tensor that does not change a's dtype (unless a fraction meets integers), and a to go with
+// it.
 std::pair<Tensor, Tensor> with_scalar(const Tensor& a, Scalar s) {
   if (s.is_floating && !is_floating(a.dtype())) return {a.to(DType::kF32), scalar_tensor(s)};
   if (a.dtype() == DType::kBool) return {a.to(DType::kI64), scalar_tensor(s, DType::kI64)};
@@ -170,26 +173,32 @@ Tensor& apply_in_place(Tensor& a, const char* op, const PointwiseRows& rows, con
   return a;
 }
 
-Tensor shaped(const Tensor& g, const Tensor& like) { return sum_to(g, like.shape()).to(like.dtype()); }
+Tensor shaped(const Tensor& g, const Tensor& like) {
+  return sum_to(g, like.shape()).to(like.dtype());
+}
 
 void record_product(Tensor& out, const Tensor& a, const Tensor& b) {
-  set_gradient("mul", out, {&a, &b}, [a = Saved(a), b = Saved(b)](GradContext& c) {
-    const Tensor x = a.get(c), y = b.get(c);
-    if (c.needs(0)) c.set(0, gradients::mul(c.grad(), y, x.shape()).to(x.dtype()));
-    if (c.needs(1)) c.set(1, gradients::mul(c.grad(), x, y.shape()).to(y.dtype()));
-  }, Formula::kComposed);
+  set_gradient(
+      "mul", out, {&a, &b},
+      [a = Saved(a), b = Saved(b)](GradContext& c) {
+        const Tensor x = a.get(c), y = b.get(c);
+        if (c.needs(0)) c.set(0, gradients::mul(c.grad(), y, x.shape()).to(x.dtype()));
+        if (c.needs(1)) c.set(1, gradients::mul(c.grad(), x, y.shape()).to(y.dtype()));
+      },
+      Formula::kComposed);
 }
 
 // Recording a + alpha b needs the shapes and dtypes of the inputs only.
 void record_sum(Tensor& out, const char* name, const Tensor& a, const Tensor& b, double alpha) {
-  set_gradient(name, out, {&a, &b},
-               [as = a.shape(), bs = b.shape(), ad = a.dtype(), bd = b.dtype(), alpha](GradContext& c) {
-                 if (c.needs(0)) c.set(0, gradients::add(c.grad(), as).to(ad));
-                 if (!c.needs(1)) return;
-                 const Tensor g = gradients::add(c.grad(), bs).to(bd);
-                 c.set(1, alpha == 1 ? g : alpha == -1 ? neg(g) : g * Scalar(alpha));
-               },
-               Formula::kComposed);
+  set_gradient(
+      name, out, {&a, &b},
+      [as = a.shape(), bs = b.shape(), ad = a.dtype(), bd = b.dtype(), alpha](GradContext& c) {
+        if (c.needs(0)) c.set(0, gradients::add(c.grad(), as).to(ad));
+        if (!c.needs(1)) return;
+        const Tensor g = gradients::add(c.grad(), bs).to(bd);
+        c.set(1, alpha == 1 ? g : alpha == -1 ? neg(g) : g * Scalar(alpha));
+      },
+      Formula::kComposed);
 }
 
 Tensor add_scaled(const char* name, const Tensor& a, const Tensor& b, double alpha) {
@@ -204,8 +213,12 @@ Tensor add_scaled(const char* name, const Tensor& a, const Tensor& b, double alp
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) { return add_scaled("add", a, b, alpha.value); }
-Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) { return add_scaled("sub", a, b, -alpha.value); }
+Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
+  return add_scaled("add", a, b, alpha.value);
+}
+Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) {
+  return add_scaled("sub", a, b, -alpha.value);
+}
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   const DType dtype = result_type(a, b);
@@ -218,25 +231,40 @@ Tensor div(const Tensor& a, const Tensor& b) {
   const DType joint = result_type(a, b), dtype = is_floating(joint) ? joint : DType::kF32;
   Tensor out = run_binary("div", kDiv, a, b, dtype, dtype);
   if (needs_grad(a, b))
-    set_gradient("div", out, {&a, &b}, [a = Saved(a), b = Saved(b)](GradContext& c) {
-      const Tensor x = a.get(c), y = b.get(c), &g = c.grad();
-      if (c.needs(0)) c.set(0, shaped(g / y, x));
-      if (c.needs(1)) c.set(1, shaped(neg(g * x) / (y * y), y));
-    }, Formula::kComposed);
+    set_gradient(
+        "div", out, {&a, &b},
+        [a = Saved(a), b = Saved(b)](GradContext& c) {
+          const Tensor x = a.get(c), y = b.get(c), &g = c.grad();
+          if (c.needs(0)) c.set(0, shaped(g / y, x));
+          if (c.needs(1)) c.set(1, shaped(neg(g * x) / (y * y), y));
+        },
+        Formula::kComposed);
   return out;
 }
 
-Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", kEq, a, b); }
-Tensor ne(const Tensor& a, const Tensor& b) { return compare("ne", kNe, a, b); }
-Tensor lt(const Tensor& a, const Tensor& b) { return compare("lt", kLt, a, b); }
-Tensor le(const Tensor& a, const Tensor& b) { return compare("le", kLe, a, b); }
-Tensor gt(const Tensor& a, const Tensor& b) { return compare("gt", kLt, b, a); }
-Tensor ge(const Tensor& a, const Tensor& b) { return compare("ge", kLe, b, a); }
+Tensor eq(const Tensor& a, const Tensor& b) {
+  return compare("eq", kEq, a, b);
+}
+Tensor ne(const Tensor& a, const Tensor& b) {
+  return compare("ne", kNe, a, b);
+}
+Tensor lt(const Tensor& a, const Tensor& b) {
+  return compare("lt", kLt, a, b);
+}
+Tensor le(const Tensor& a, const Tensor& b) {
+  return compare("le", kLe, a, b);
+}
+Tensor gt(const Tensor& a, const Tensor& b) {
+  return compare("gt", kLt, b, a);
+}
+Tensor ge(const Tensor& a, const Tensor& b) {
+  return compare("ge", kLe, b, a);
+}
 
-#define TINYTORCH_WITH_SCALAR(name)              \
-  Tensor name(const Tensor& a, Scalar s) {       \
-    const auto [x, y] = with_scalar(a, s);       \
-    return name(x, y);                           \
+#define TINYTORCH_WITH_SCALAR(name)        \
+  Tensor name(const Tensor& a, Scalar s) { \
+    const auto [x, y] = with_scalar(a, s); \
+    return name(x, y);                     \
   }
 TINYTORCH_WITH_SCALAR(eq)
 TINYTORCH_WITH_SCALAR(ne)
@@ -250,12 +278,24 @@ TINYTORCH_WITH_SCALAR(operator*)
 TINYTORCH_WITH_SCALAR(operator/)
 #undef TINYTORCH_WITH_SCALAR
 
-Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
-Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
-Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
-Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-Tensor operator+(Scalar a, const Tensor& b) { return b + a; }
-Tensor operator*(Scalar a, const Tensor& b) { return b * a; }
+Tensor operator+(const Tensor& a, const Tensor& b) {
+  return add(a, b);
+}
+Tensor operator-(const Tensor& a, const Tensor& b) {
+  return sub(a, b);
+}
+Tensor operator*(const Tensor& a, const Tensor& b) {
+  return mul(a, b);
+}
+Tensor operator/(const Tensor& a, const Tensor& b) {
+  return div(a, b);
+}
+Tensor operator+(Scalar a, const Tensor& b) {
+  return b + a;
+}
+Tensor operator*(Scalar a, const Tensor& b) {
+  return b * a;
+}
 Tensor operator-(Scalar a, const Tensor& b) {
   const auto [x, s] = with_scalar(b, a);
   return s - x;
@@ -267,7 +307,8 @@ Tensor operator/(Scalar a, const Tensor& b) {
 
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
   if (mask.dtype() != DType::kBool)
-    raise<DTypeError>("where: the mask {} must be bool. Hint: a comparison gives one.", describe(mask));
+    raise<DTypeError>("where: the mask {} must be bool. Hint: a comparison gives one.",
+                      describe(mask));
   const DType dtype = result_type(a, b), in = dtype == DType::kBF16 ? DType::kF32 : dtype;
   Tensor out = [&] {
     const NoGrad no_grad;
@@ -276,13 +317,15 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
     return run_pointwise("where", kWhere, in, in, inputs).to(dtype);
   }();
   if (needs_grad(a, b))
-    set_gradient("where", out, {&a, &b},
-                 [mask = Saved(mask), as = a.shape(), bs = b.shape(), ad = a.dtype(), bd = b.dtype()](GradContext& c) {
-                   const Tensor m = mask.get(c), zero = scalar_tensor(0, c.grad().dtype());
-                   if (c.needs(0)) c.set(0, sum_to(where(m, c.grad(), zero), as).to(ad));
-                   if (c.needs(1)) c.set(1, sum_to(where(m, zero, c.grad()), bs).to(bd));
-                 },
-                 Formula::kComposed);
+    set_gradient(
+        "where", out, {&a, &b},
+        [mask = Saved(mask), as = a.shape(), bs = b.shape(), ad = a.dtype(),
+         bd = b.dtype()](GradContext& c) {
+          const Tensor m = mask.get(c), zero = scalar_tensor(0, c.grad().dtype());
+          if (c.needs(0)) c.set(0, sum_to(where(m, c.grad(), zero), as).to(ad));
+          if (c.needs(1)) c.set(1, sum_to(where(m, zero, c.grad()), bs).to(bd));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -297,8 +340,12 @@ Tensor& Tensor::add_(const Tensor& o, Scalar alpha) {
   if (recording) record_sum(*this, "add_", before, o, alpha.value);
   return *this;
 }
-Tensor& Tensor::add_(Scalar s) { return add_(with_scalar(*this, s).second); }
-Tensor& Tensor::sub_(const Tensor& o) { return add_(o, -1); }
+Tensor& Tensor::add_(Scalar s) {
+  return add_(with_scalar(*this, s).second);
+}
+Tensor& Tensor::sub_(const Tensor& o) {
+  return add_(o, -1);
+}
 Tensor& Tensor::mul_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "mul_", kMul, o);
   begin_in_place(*this, "mul_");
@@ -309,7 +356,9 @@ Tensor& Tensor::mul_(const Tensor& o) {
   }
   return adopt_graph(product);
 }
-Tensor& Tensor::mul_(Scalar s) { return mul_(with_scalar(*this, s).second); }
+Tensor& Tensor::mul_(Scalar s) {
+  return mul_(with_scalar(*this, s).second);
+}
 Tensor& Tensor::div_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "div_", kDiv, o);
   begin_in_place(*this, "div_");
@@ -327,8 +376,12 @@ namespace {
 
 using Inputs = const std::vector<Tensor>&;
 using BinaryFn = Tensor (*)(const Tensor&, const Tensor&);
-Tensor add_plain(const Tensor& a, const Tensor& b) { return add(a, b); }
-Tensor sub_plain(const Tensor& a, const Tensor& b) { return sub(a, b); }
+Tensor add_plain(const Tensor& a, const Tensor& b) {
+  return add(a, b);
+}
+Tensor sub_plain(const Tensor& a, const Tensor& b) {
+  return sub(a, b);
+}
 
 template <BinaryFn fn>
 std::vector<Sample> samples(SampleMaker& m) {
@@ -338,15 +391,24 @@ std::vector<Sample> samples(SampleMaker& m) {
           {"column times row", {m.normal({4, 1}), m.uniform({1, 3}, 0.5, 2)}, run},
           {"with a scalar tensor", {m.normal({2, 3}), m.uniform({}, 0.5, 2)}, run},
           {"scalar tensor first", {m.normal({}), m.uniform({2, 3}, 0.5, 2)}, run},
-          {"two orders", {m.normal({2, 3, 2, 2}), m.uniform({2, 3, 2, 2}, 0.5, 2).contiguous(MemoryFormat::kChannelsLast)}, run},
+          {"two orders",
+           {m.normal({2, 3, 2, 2}),
+            m.uniform({2, 3, 2, 2}, 0.5, 2).contiguous(MemoryFormat::kChannelsLast)},
+           run},
           {"empty", {m.normal({0, 3}), m.uniform({3}, 0.5, 2)}, run}};
 }
 std::vector<Sample> add_samples(SampleMaker& m) {
   std::vector<Sample> list = samples<add_plain>(m);
-  list.push_back({"alpha 2.5", {m.normal({3, 2}), m.normal({2})}, [](Inputs t) { return add(t[0], t[1], 2.5); }});
+  list.push_back({"alpha 2.5", {m.normal({3, 2}), m.normal({2})}, [](Inputs t) {
+                    return add(t[0], t[1], 2.5);
+                  }});
   list.push_back({"number", {m.normal({3})}, [](Inputs t) { return t[0] + 1.5; }});
   list.push_back({"the same twice", {m.normal({3})}, [](Inputs t) { return t[0] + t[0]; }});
-  list.push_back({"in place", {m.normal({3}), m.normal({3})}, [](Inputs t) { Tensor y = t[0] * 2.0; y.add_(t[1]); return y; }});
+  list.push_back({"in place", {m.normal({3}), m.normal({3})}, [](Inputs t) {
+                    Tensor y = t[0] * 2.0;
+                    y.add_(t[1]);
+                    return y;
+                  }});
   return list;
 }
 std::vector<Sample> sub_samples(SampleMaker& m) {
@@ -358,13 +420,22 @@ std::vector<Sample> mul_samples(SampleMaker& m) {
   std::vector<Sample> list = samples<mul>(m);
   list.push_back({"square", {m.normal({3})}, [](Inputs t) { return t[0] * t[0]; }});
   list.push_back({"number", {m.normal({3})}, [](Inputs t) { return t[0] * -0.5; }});
-  list.push_back({"in place", {m.normal({3}), m.normal({3})}, [](Inputs t) { Tensor y = t[0] + 1.0; y.mul_(t[1]); return y; }});
+  list.push_back({"in place", {m.normal({3}), m.normal({3})}, [](Inputs t) {
+                    Tensor y = t[0] + 1.0;
+                    y.mul_(t[1]);
+                    return y;
+                  }});
   return list;
 }
 std::vector<Sample> div_samples(SampleMaker& m) {
   std::vector<Sample> list = samples<div>(m);
-  list.push_back({"number by tensor", {m.uniform({3}, 0.5, 2)}, [](Inputs t) { return 2.0 / t[0]; }});
-  list.push_back({"in place", {m.normal({3}), m.uniform({3}, 0.5, 2)}, [](Inputs t) { Tensor y = t[0] + 1.0; y.div_(t[1]); return y; }});
+  list.push_back(
+      {"number by tensor", {m.uniform({3}, 0.5, 2)}, [](Inputs t) { return 2.0 / t[0]; }});
+  list.push_back({"in place", {m.normal({3}), m.uniform({3}, 0.5, 2)}, [](Inputs t) {
+                    Tensor y = t[0] + 1.0;
+                    y.div_(t[1]);
+                    return y;
+                  }});
   return list;
 }
 template <BinaryFn fn>
@@ -379,12 +450,16 @@ std::vector<Sample> where_samples(SampleMaker& m) {
   return {{"same shape", {m.mask({3, 5}), m.normal({3, 5}), m.normal({3, 5})}, run},
           {"broadcast", {m.mask({3, 1}), m.normal({5}), m.normal({})}, run}};
 }
-Cost cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out); }
+Cost cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out);
+}
 std::vector<ErrorCase> add_errors() {
-  return {{"shapes", [] { add(zeros({2, 3}), zeros({2, 4})); },
-           "add: shapes [2, 3] and [2, 4] do not broadcast: dim 1 is 3 in the first and 4 in the second"},
-          {"in place", [] { zeros({3}).add_(zeros({2, 3})); }, "does not fit into f32 [3] in place"},
-          {"in place, dtype", [] { zeros({3}, DType::kI64).add_(zeros({3})); }, "would need f32"}};
+  return {
+      {"shapes", [] { add(zeros({2, 3}), zeros({2, 4})); },
+       "add: shapes [2, 3] and [2, 4] do not broadcast: dim 1 is 3 in the first and 4 in the "
+       "second"},
+      {"in place", [] { zeros({3}).add_(zeros({2, 3})); }, "does not fit into f32 [3] in place"},
+      {"in place, dtype", [] { zeros({3}, DType::kI64).add_(zeros({3})); }, "would need f32"}};
 }
 std::vector<ErrorCase> shape_errors() {
   return {{"shapes", [] { mul(zeros({2}), zeros({3})); }, "do not broadcast"}};
@@ -395,23 +470,35 @@ std::vector<ErrorCase> where_errors() {
 
 const char* const kNoGradient = "none: piecewise constant";
 const OpInfo kTable[] = {
-    {"add", "add(a, b, alpha), a + b, a.add_(b)", "a + alpha b", "g, alpha g", "nothing", "pointwise", add_samples, cost, add_errors},
-    {"sub", "sub(a, b, alpha), a - b", "a - alpha b", "g, -alpha g", "nothing", "pointwise", sub_samples, cost, shape_errors},
-    {"mul", "mul(a, b), a * b, a.mul_(b)", "a b", "g b, g a", "a, b", "pointwise", mul_samples, cost, shape_errors},
-    {"div", "div(a, b), a / b, a.div_(b)", "a / b; integers give f32", "g / b, -g a / b^2", "a, b", "pointwise", div_samples, cost, shape_errors},
-    {"eq", "eq(a, b)", "a == b", kNoGradient, "nothing", "pointwise", compare_samples<eq>, cost, shape_errors},
-    {"ne", "ne(a, b)", "a != b", kNoGradient, "nothing", "pointwise", compare_samples<ne>, cost, shape_errors},
-    {"lt", "lt(a, b)", "a < b", kNoGradient, "nothing", "pointwise", compare_samples<lt>, cost, shape_errors},
-    {"le", "le(a, b)", "a <= b", kNoGradient, "nothing", "pointwise", compare_samples<le>, cost, shape_errors},
-    {"gt", "gt(a, b)", "a > b", kNoGradient, "nothing", "pointwise", compare_samples<gt>, cost, shape_errors},
-    {"ge", "ge(a, b)", "a >= b", kNoGradient, "nothing", "pointwise", compare_samples<ge>, cost, shape_errors},
-    {"where", "where(mask, a, b)", "a where mask, else b", "g where mask, g where not", "mask", "pointwise",
-     where_samples, cost, where_errors},
+    {"add", "add(a, b, alpha), a + b, a.add_(b)", "a + alpha b", "g, alpha g", "nothing",
+     "pointwise", add_samples, cost, add_errors},
+    {"sub", "sub(a, b, alpha), a - b", "a - alpha b", "g, -alpha g", "nothing", "pointwise",
+     sub_samples, cost, shape_errors},
+    {"mul", "mul(a, b), a * b, a.mul_(b)", "a b", "g b, g a", "a, b", "pointwise", mul_samples,
+     cost, shape_errors},
+    {"div", "div(a, b), a / b, a.div_(b)", "a / b; integers give f32", "g / b, -g a / b^2", "a, b",
+     "pointwise", div_samples, cost, shape_errors},
+    {"eq", "eq(a, b)", "a == b", kNoGradient, "nothing", "pointwise", compare_samples<eq>, cost,
+     shape_errors},
+    {"ne", "ne(a, b)", "a != b", kNoGradient, "nothing", "pointwise", compare_samples<ne>, cost,
+     shape_errors},
+    {"lt", "lt(a, b)", "a < b", kNoGradient, "nothing", "pointwise", compare_samples<lt>, cost,
+     shape_errors},
+    {"le", "le(a, b)", "a <= b", kNoGradient, "nothing", "pointwise", compare_samples<le>, cost,
+     shape_errors},
+    {"gt", "gt(a, b)", "a > b", kNoGradient, "nothing", "pointwise", compare_samples<gt>, cost,
+     shape_errors},
+    {"ge", "ge(a, b)", "a >= b", kNoGradient, "nothing", "pointwise", compare_samples<ge>, cost,
+     shape_errors},
+    {"where", "where(mask, a, b)", "a where mask, else b", "g where mask, g where not", "mask",
+     "pointwise", where_samples, cost, where_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> binary_ops() { return kTable; }
+std::span<const OpInfo> binary_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch
 #endif  // HWY_ONCE

@@ -42,14 +42,15 @@ inline void require_same_dtype(const Tensor& a, const Tensor& b, const char* op)
 inline kernels::Activation kernel_activation(Fused f) {
   static_assert(static_cast<int>(Fused::kRelu) == static_cast<int>(kernels::Activation::kRelu) &&
                 static_cast<int>(Fused::kGelu) == static_cast<int>(kernels::Activation::kGelu) &&
-                static_cast<int>(Fused::kGeluTanh) == static_cast<int>(kernels::Activation::kGeluTanh));
+                static_cast<int>(Fused::kGeluTanh) ==
+                    static_cast<int>(kernels::Activation::kGeluTanh));
   return static_cast<kernels::Activation>(f);
 }
 
 // The gradient before a fused activation: `kept` is the output for ReLU, the value before the
 // activation for GELU.
 Tensor activation_gradient(Fused activation, const Tensor& g, const Tensor& kept);  // unary.cpp
-Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form);               // unary.cpp
+Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form);              // unary.cpp
 
 // C = A B for 2-d a, b (any strides), or for 3-d with equal or broadcast batches; `accumulate` adds
 // to what out holds. out is row-major.

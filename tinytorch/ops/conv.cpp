@@ -1,6 +1,6 @@
 // Two-dimensional convolution. The kernel says in which memory order it wants its images: the plain
-// loops take n,c,h,w, the fast kernel takes channels_last and gives it back, so that a network stays
-// in that order between its layers.
+// loops take n,c,h,w, the fast kernel takes channels_last and gives it back, so that a network
+// stays in that order between its layers.
 #include "tinytorch/kernels/conv.h"
 
 #include "tinytorch/ops/common.h"
@@ -31,8 +31,9 @@ void check_conv(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
         describe(x), describe(w));
   for (int i = 0; i < 2; ++i)
     if (o.stride[i] < 1 || o.dilation[i] < 1 || o.padding[i] < 0)
-      raise<ShapeError>("conv2d: stride {} and dilation {} must be positive, padding {} not negative.",
-                        o.stride[i], o.dilation[i], o.padding[i]);
+      raise<ShapeError>(
+          "conv2d: stride {} and dilation {} must be positive, padding {} not negative.",
+          o.stride[i], o.dilation[i], o.padding[i]);
   if (o.groups < 1 || x.shape()[1] % o.groups != 0 || w.shape()[0] % o.groups != 0)
     raise<ShapeError>("conv2d: {} groups do not divide {} input and {} output channels.", o.groups,
                       x.shape()[1], w.shape()[0]);
@@ -57,12 +58,24 @@ MemoryFormat conv_format(DType dtype) {
 }
 
 // Overloads that choose the variant: f64 always runs the loops.
-void run(const kernels::ConvArgs<float>& a) { kernels::conv2d_f32(a); }
-void run(const kernels::ConvArgs<double>& a) { kernels::loops::conv2d(a); }
-void run(const kernels::ConvGradInputArgs<float>& a) { kernels::conv2d_grad_input_f32(a); }
-void run(const kernels::ConvGradInputArgs<double>& a) { kernels::loops::conv2d_grad_input(a); }
-void run(const kernels::ConvGradWeightArgs<float>& a) { kernels::conv2d_grad_weight_f32(a); }
-void run(const kernels::ConvGradWeightArgs<double>& a) { kernels::loops::conv2d_grad_weight(a); }
+void run(const kernels::ConvArgs<float>& a) {
+  kernels::conv2d_f32(a);
+}
+void run(const kernels::ConvArgs<double>& a) {
+  kernels::loops::conv2d(a);
+}
+void run(const kernels::ConvGradInputArgs<float>& a) {
+  kernels::conv2d_grad_input_f32(a);
+}
+void run(const kernels::ConvGradInputArgs<double>& a) {
+  kernels::loops::conv2d_grad_input(a);
+}
+void run(const kernels::ConvGradWeightArgs<float>& a) {
+  kernels::conv2d_grad_weight_f32(a);
+}
+void run(const kernels::ConvGradWeightArgs<double>& a) {
+  kernels::loops::conv2d_grad_weight(a);
+}
 
 }  // namespace
 
@@ -83,9 +96,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   if (out.numel() > 0)
     with_float(x.dtype(), "conv2d", [&](auto type) {
       using T = decltype(type);
-      kernels::ConvArgs<T> args{g, image.data<T>(), w.data<T>(), b.defined() ? b.data<T>() : nullptr,
-                                out.data<T>(), gelu ? kernels::Activation::kNone
-                                                    : kernel_activation(activation)};
+      kernels::ConvArgs<T> args{g,
+                                image.data<T>(),
+                                w.data<T>(),
+                                b.defined() ? b.data<T>() : nullptr,
+                                out.data<T>(),
+                                gelu ? kernels::Activation::kNone : kernel_activation(activation)};
       run(args);
     });
   if (recording)
@@ -158,15 +174,16 @@ Sample conv_sample(SampleMaker& m, std::string label, const Shape& x, const Shap
 }
 
 std::vector<Sample> conv_samples(SampleMaker& m) {
-  return {conv_sample(m, "3x3 padded, bias", {2, 3, 5, 6}, {4, 3, 3, 3}, true, {{1, 1}, {1, 1}}),
-          conv_sample(m, "stride 2, no bias", {1, 2, 7, 5}, {3, 2, 3, 2}, false, {{2, 1}, {0, 1}}),
-          conv_sample(m, "dilation 2", {1, 2, 7, 7}, {2, 2, 3, 3}, true, {{1, 1}, {1, 2}, {2, 2}}),
-          conv_sample(m, "2 groups", {2, 4, 4, 4}, {6, 2, 2, 2}, true, {{1, 1}, {0, 0}, {1, 1}, 2}),
-          conv_sample(m, "depthwise", {1, 3, 4, 4}, {3, 1, 3, 3}, false, {{1, 1}, {1, 1}, {1, 1}, 3}),
-          conv_sample(m, "1x1 stride 2", {2, 3, 4, 4}, {5, 3, 1, 1}, false, {{2, 2}}),
-          conv_sample(m, "with relu", {1, 2, 4, 4}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}}, Fused::kRelu),
-          conv_sample(m, "with gelu", {1, 2, 4, 4}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}}, Fused::kGelu),
-          conv_sample(m, "no images", {0, 2, 4, 4}, {3, 2, 3, 3}, true, {})};
+  return {
+      conv_sample(m, "3x3 padded, bias", {2, 3, 5, 6}, {4, 3, 3, 3}, true, {{1, 1}, {1, 1}}),
+      conv_sample(m, "stride 2, no bias", {1, 2, 7, 5}, {3, 2, 3, 2}, false, {{2, 1}, {0, 1}}),
+      conv_sample(m, "dilation 2", {1, 2, 7, 7}, {2, 2, 3, 3}, true, {{1, 1}, {1, 2}, {2, 2}}),
+      conv_sample(m, "2 groups", {2, 4, 4, 4}, {6, 2, 2, 2}, true, {{1, 1}, {0, 0}, {1, 1}, 2}),
+      conv_sample(m, "depthwise", {1, 3, 4, 4}, {3, 1, 3, 3}, false, {{1, 1}, {1, 1}, {1, 1}, 3}),
+      conv_sample(m, "1x1 stride 2", {2, 3, 4, 4}, {5, 3, 1, 1}, false, {{2, 2}}),
+      conv_sample(m, "with relu", {1, 2, 4, 4}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}}, Fused::kRelu),
+      conv_sample(m, "with gelu", {1, 2, 4, 4}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}}, Fused::kGelu),
+      conv_sample(m, "no images", {0, 2, 4, 4}, {3, 2, 3, 3}, true, {})};
 }
 
 Cost conv_cost(const Sample& s, const Tensor& out) {
@@ -175,25 +192,32 @@ Cost conv_cost(const Sample& s, const Tensor& out) {
 }
 
 std::vector<ErrorCase> conv_errors() {
-  return {{"3-d input", [] { conv2d(zeros({3, 4, 4}), zeros({2, 3, 3, 3})); }, "unsqueeze(0)"},
-          {"channels", [] { conv2d(zeros({1, 2, 4, 4}), zeros({2, 3, 3, 3})); },
-           "it has 2 channels, the weight takes 3"},
-          {"too small", [] { conv2d(zeros({1, 3, 2, 2}), zeros({2, 3, 3, 3})); }, "does not fit into"},
-          {"groups", [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 1, 3, 3}), {}, {{1, 1}, {0, 0}, {1, 1}, 2}); },
-           "2 groups do not divide 3"},
-          {"bias", [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 3, 3, 3}), zeros({3})); }, "must be [2]"},
-          {"dtype", [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 3, 3, 3}, DType::kF64)); }, "different dtypes"}};
+  return {
+      {"3-d input", [] { conv2d(zeros({3, 4, 4}), zeros({2, 3, 3, 3})); }, "unsqueeze(0)"},
+      {"channels", [] { conv2d(zeros({1, 2, 4, 4}), zeros({2, 3, 3, 3})); },
+       "it has 2 channels, the weight takes 3"},
+      {"too small", [] { conv2d(zeros({1, 3, 2, 2}), zeros({2, 3, 3, 3})); }, "does not fit into"},
+      {"groups",
+       [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 1, 3, 3}), {}, {{1, 1}, {0, 0}, {1, 1}, 2}); },
+       "2 groups do not divide 3"},
+      {"bias", [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 3, 3, 3}), zeros({3})); }, "must be [2]"},
+      {"dtype", [] { conv2d(zeros({1, 3, 4, 4}), zeros({2, 3, 3, 3}, DType::kF64)); },
+       "different dtypes"}};
 }
 
 const OpInfo kTable[] = {
     {"conv2d", "conv2d(x, weight, bias, {stride, padding, dilation, groups}, activation)",
      "y[n,o,i,j] = act(bias[o] + sum x[n,c,i s + p d - pad,...] w[o,c,p,q])",
-     "dx: g with the flipped weight; dw: g with x; dbias: sum of g", "x, weight; the output with relu",
-     "conv2d conv2d_grad_input conv2d_grad_weight conv2d_pool conv2d_pool_grad", conv_samples, conv_cost, conv_errors},
+     "dx: g with the flipped weight; dw: g with x; dbias: sum of g",
+     "x, weight; the output with relu",
+     "conv2d conv2d_grad_input conv2d_grad_weight conv2d_pool conv2d_pool_grad", conv_samples,
+     conv_cost, conv_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> conv_ops() { return kTable; }
+std::span<const OpInfo> conv_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -29,8 +29,8 @@ Tensor Tensor::contiguous(MemoryFormat format) const {
   Tensor out = empty(shape(), dtype(), format);
   copy_elements(*this, out);
   if (needs_grad(*this))
-    set_gradient("contiguous", out, {this}, [](GradContext& c) { c.set(0, c.grad()); },
-                 Formula::kComposed);
+    set_gradient(
+        "contiguous", out, {this}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
   return out;
 }
 
@@ -38,7 +38,8 @@ Tensor Tensor::clone() const {
   Tensor out = empty_like(*this);
   copy_elements(*this, out);
   if (needs_grad(*this))
-    set_gradient("clone", out, {this}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
+    set_gradient(
+        "clone", out, {this}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
   return out;
 }
 
@@ -47,8 +48,9 @@ Tensor Tensor::to(DType target) const {
   Tensor out = empty_like(*this, target);
   copy_elements(*this, out);
   if (is_floating(target) && needs_grad(*this))
-    set_gradient("to", out, {this},
-                 [from = dtype()](GradContext& c) { c.set(0, c.grad().to(from)); }, Formula::kComposed);
+    set_gradient(
+        "to", out, {this}, [from = dtype()](GradContext& c) { c.set(0, c.grad().to(from)); },
+        Formula::kComposed);
   return out;
 }
 
@@ -60,15 +62,17 @@ Tensor& Tensor::copy_(const Tensor& source) {
         source.shape().str());
   const Shape joint = broadcast_shapes(shape(), source.shape(), "copy_");
   if (joint != shape())
-    raise<ShapeError>("copy_: source {} does not fit into {}.", source.shape().str(), shape().str());
+    raise<ShapeError>("copy_: source {} does not fit into {}.", source.shape().str(),
+                      shape().str());
   begin_in_place(*this, "copy_");
   copy_elements(alias(source, expand_layout(source.layout(), shape())), *this);
   if (needs_grad(*this, source))
-    set_gradient("copy_", *this, {&source},
-                 [s = source.shape(), d = source.dtype()](GradContext& c) {
-                   c.set(0, sum_to(c.grad(), s).to(d));
-                 },
-                 Formula::kComposed);
+    set_gradient(
+        "copy_", *this, {&source},
+        [s = source.shape(), d = source.dtype()](GradContext& c) {
+          c.set(0, sum_to(c.grad(), s).to(d));
+        },
+        Formula::kComposed);
   return *this;
 }
 
@@ -101,15 +105,19 @@ std::vector<ErrorCase> copy_errors() {
           {"not an image", [] { zeros({2, 3}).contiguous(MemoryFormat::kChannelsLast); },
            "channels_last needs 4 dimensions"}};
 }
-Cost copy_cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 0); }
+Cost copy_cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 0);
+}
 
 const OpInfo kTable[] = {
-    {"contiguous", "x.contiguous(format), clone, to, copy_", "the values in new memory", "g", "nothing",
-     "copy", copy_samples, copy_cost, copy_errors},
+    {"contiguous", "x.contiguous(format), clone, to, copy_", "the values in new memory", "g",
+     "nothing", "copy", copy_samples, copy_cost, copy_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> copy_ops() { return kTable; }
+std::span<const OpInfo> copy_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -9,11 +9,11 @@
 
 namespace tinytorch::gradients {
 
-Tensor add(const Tensor& g, const Shape& x);                   // of either input, shape x
+Tensor add(const Tensor& g, const Shape& x);  // of either input, shape x
 Tensor mul(const Tensor& g, const Tensor& other, const Shape& x);
-Tensor matmul_a(const Tensor& g, const Tensor& b);             // 2-d or batched, same batch shape
+Tensor matmul_a(const Tensor& g, const Tensor& b);  // 2-d or batched, same batch shape
 Tensor matmul_b(const Tensor& g, const Tensor& a);
-Tensor relu(const Tensor& g, const Tensor& y);                 // y: the output of relu
+Tensor relu(const Tensor& g, const Tensor& y);  // y: the output of relu
 Tensor sum(const Tensor& g, const Shape& x, std::span<const int> dims, bool keepdim);
 Tensor expand(const Tensor& g, const Shape& x);
 Tensor view(const Tensor& g, const Shape& x);

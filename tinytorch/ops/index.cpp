@@ -23,7 +23,8 @@ void check_range(const Tensor& index, int64_t size, const char* op, const Tensor
 }
 
 // out[i, :] = table[index[i], :] for a table of any rank; its first dimension is indexed.
-Tensor take_rows(const char* name, const Tensor& table, const Tensor& index, const Shape& index_shape) {
+Tensor take_rows(const char* name, const Tensor& table, const Tensor& index,
+                 const Shape& index_shape) {
   const Tensor dense = [&] {
     const NoGrad no_grad;
     return table.contiguous();
@@ -34,21 +35,22 @@ Tensor take_rows(const char* name, const Tensor& table, const Tensor& index, con
   Tensor out = empty(shape, table.dtype());
   const auto row_bytes = cols * static_cast<int64_t>(item_size(table.dtype()));
   if (out.numel() > 0)
-    kernels::gather_rows({index.numel(), row_bytes, dense.raw_data(), row_bytes, index.data<int64_t>(),
-                          out.raw_data()});
+    kernels::gather_rows({index.numel(), row_bytes, dense.raw_data(), row_bytes,
+                          index.data<int64_t>(), out.raw_data()});
   if (needs_grad(table))
-    set_gradient(name, out, {&table}, [index = Saved(index), s = table.shape(), rows, cols](GradContext& c) {
-      const Tensor g = c.grad().contiguous(), where_to = index.get(c);
-      Tensor dx = empty(s, g.dtype());
-      with_float(g.dtype(), "embedding", [&](auto type) {
-        using T = decltype(type);
-        kernels::ScatterAddRowsArgs<T> args;
-        args.count = where_to.numel(), args.cols = cols, args.table_rows = rows;
-        args.rows = g.data<T>(), args.index = where_to.data<int64_t>(), args.out = dx.data<T>();
-        kernels::scatter_add_rows(args);
-      });
-      c.set(0, dx);
-    });
+    set_gradient(
+        name, out, {&table}, [index = Saved(index), s = table.shape(), rows, cols](GradContext& c) {
+          const Tensor g = c.grad().contiguous(), where_to = index.get(c);
+          Tensor dx = empty(s, g.dtype());
+          with_float(g.dtype(), "embedding", [&](auto type) {
+            using T = decltype(type);
+            kernels::ScatterAddRowsArgs<T> args;
+            args.count = where_to.numel(), args.cols = cols, args.table_rows = rows;
+            args.rows = g.data<T>(), args.index = where_to.data<int64_t>(), args.out = dx.data<T>();
+            kernels::scatter_add_rows(args);
+          });
+          c.set(0, dx);
+        });
   return out;
 }
 
@@ -79,8 +81,9 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   bool fits = x.dim() == index.dim();
   for (int i = 0; fits && i < x.dim(); ++i) fits = i == d || index.shape()[i] <= x.shape()[i];
   if (!fits)
-    raise<ShapeError>("gather: the index {} must have the dimensions of {}, none but dim {} larger.",
-                      describe(index), describe(x), d);
+    raise<ShapeError>(
+        "gather: the index {} must have the dimensions of {}, none but dim {} larger.",
+        describe(index), describe(x), d);
   if (x.dim() == 0) return gather(x.reshape({1}), 0, index.reshape({1})).reshape({});
   check_range(chosen, x.shape()[d], "gather", x, d);
   // Place of each chosen element in the row-major order of x.
@@ -103,7 +106,8 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   if (mask.dtype() != DType::kBool)
-    raise<DTypeError>("masked_fill: the mask {} must be bool. Hint: a comparison gives one.", describe(mask));
+    raise<DTypeError>("masked_fill: the mask {} must be bool. Hint: a comparison gives one.",
+                      describe(mask));
   if (broadcast_shapes(x.shape(), mask.shape(), "masked_fill") != x.shape())
     raise<ShapeError>("masked_fill: the mask {} is larger than {}.", describe(mask), describe(x));
   return where(mask, scalar_tensor(value, x.dtype()), x);
@@ -112,7 +116,9 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
 Tensor Tensor::index_select(int64_t d, const Tensor& index) const {
   return tinytorch::index_select(*this, d, index);
 }
-Tensor Tensor::gather(int64_t d, const Tensor& index) const { return tinytorch::gather(*this, d, index); }
+Tensor Tensor::gather(int64_t d, const Tensor& index) const {
+  return tinytorch::gather(*this, d, index);
+}
 Tensor Tensor::masked_fill(const Tensor& mask, Scalar value) const {
   return tinytorch::masked_fill(*this, mask, value);
 }
@@ -129,7 +135,9 @@ std::vector<Sample> embedding_samples(SampleMaker& m) {
           {"none", {m.normal({5, 4}), m.indices({0}, 5)}, run}};
 }
 std::vector<Sample> index_select_samples(SampleMaker& m) {
-  const auto along = [](int64_t d) { return [d](Inputs t) { return index_select(t[0], d, t[1]); }; };
+  const auto along = [](int64_t d) {
+    return [d](Inputs t) { return index_select(t[0], d, t[1]); };
+  };
   return {{"dim 0", {m.normal({5, 2}), m.indices({3}, 5)}, along(0)},
           {"last dim", {m.normal({2, 3, 4}), m.indices({6}, 4)}, along(-1)}};
 }
@@ -144,35 +152,44 @@ std::vector<Sample> masked_fill_samples(SampleMaker& m) {
   return {{"same shape", {m.normal({3, 4}), m.mask({3, 4})}, run},
           {"broadcast mask", {m.normal({2, 3, 4}), m.mask({4})}, run}};
 }
-Cost cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 0); }
+Cost cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 0);
+}
 std::vector<ErrorCase> embedding_errors() {
   return {{"range", [] { embedding(zeros({3, 2}), from_vector<int64_t>({0, 3}, {2})); },
            "index 3 (entry 1) is out of range: dim 0 of f32 [3, 2] has 3 entries"},
           {"dtype", [] { embedding(zeros({3, 2}), zeros({2})); }, "must be i64 or i32"}};
 }
 std::vector<ErrorCase> index_select_errors() {
-  return {{"range", [] { index_select(zeros({3, 2}), 1, from_vector<int64_t>({-1}, {1})); }, "index -1 (entry 0)"}};
+  return {{"range", [] { index_select(zeros({3, 2}), 1, from_vector<int64_t>({-1}, {1})); },
+           "index -1 (entry 0)"}};
 }
 std::vector<ErrorCase> gather_errors() {
-  return {{"rank", [] { gather(zeros({3, 2}), 0, zeros({2}, DType::kI64)); }, "must have the dimensions of"}};
+  return {{"rank", [] { gather(zeros({3, 2}), 0, zeros({2}, DType::kI64)); },
+           "must have the dimensions of"}};
 }
 std::vector<ErrorCase> masked_fill_errors() {
   return {{"mask dtype", [] { masked_fill(zeros({2}), zeros({2}), 1); }, "must be bool"}};
 }
 
 const OpInfo kTable[] = {
-    {"embedding", "embedding(weight, index)", "weight[index[i], :]", "rows of g added into their entries",
-     "index", "gather_rows scatter_add_rows", embedding_samples, cost, embedding_errors},
-    {"index_select", "index_select(x, dim, index)", "the slices index[i] of dim", "slices of g added back",
-     "index", "gather_rows scatter_add_rows", index_select_samples, cost, index_select_errors},
-    {"gather", "gather(x, dim, index)", "out[i][j] = x[i][index[i][j]] (dim 1)", "g added where it was read",
-     "index", "gather_rows scatter_add_rows", gather_samples, cost, gather_errors},
-    {"masked_fill", "masked_fill(x, mask, value)", "value where mask, else x", "0 where mask, else g", "mask",
-     "pointwise", masked_fill_samples, cost, masked_fill_errors},
+    {"embedding", "embedding(weight, index)", "weight[index[i], :]",
+     "rows of g added into their entries", "index", "gather_rows scatter_add_rows",
+     embedding_samples, cost, embedding_errors},
+    {"index_select", "index_select(x, dim, index)", "the slices index[i] of dim",
+     "slices of g added back", "index", "gather_rows scatter_add_rows", index_select_samples, cost,
+     index_select_errors},
+    {"gather", "gather(x, dim, index)", "out[i][j] = x[i][index[i][j]] (dim 1)",
+     "g added where it was read", "index", "gather_rows scatter_add_rows", gather_samples, cost,
+     gather_errors},
+    {"masked_fill", "masked_fill(x, mask, value)", "value where mask, else x",
+     "0 where mask, else g", "mask", "pointwise", masked_fill_samples, cost, masked_fill_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> index_ops() { return kTable; }
+std::span<const OpInfo> index_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -8,15 +8,18 @@ namespace {
 
 Tensor reduce_loss(const Tensor& each, Reduction reduction) {
   switch (reduction) {
-    case Reduction::kMean: return mean(each);
-    case Reduction::kSum: return sum(each);
-    case Reduction::kNone: break;
+    case Reduction::kMean:
+      return mean(each);
+    case Reduction::kSum:
+      return sum(each);
+    case Reduction::kNone:
+      break;
   }
   return each;
 }
 
-// logits (rows, classes) contiguous, target i64 (rows) contiguous. Gives the loss in the reduction's
-// shape ([rows] for kNone).
+// logits (rows, classes) contiguous, target i64 (rows) contiguous. Gives the loss in the
+// reduction's shape ([rows] for kNone).
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction reduction,
                           int64_t ignore_index, double label_smoothing) {
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
@@ -52,7 +55,8 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
     set_gradient("cross_entropy", out, {&logits},
                  [logits = Saved(logits), target = Saved(target), stats = Saved(stats), reduction,
                   count, ignore_index, label_smoothing](GradContext& c) {
-                   const Tensor g = reduction == Reduction::kMean ? c.grad() / Scalar(count) : c.grad();
+                   const Tensor g =
+                       reduction == Reduction::kMean ? c.grad() / Scalar(count) : c.grad();
                    c.set(0, gradients::cross_entropy(logits.get(c), target.get(c), stats.get(c), g,
                                                      ignore_index, label_smoothing));
                  });
@@ -64,25 +68,28 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction,
                      int64_t ignore_index, double label_smoothing) {
   if (target.dtype() != DType::kI64)
-    raise<DTypeError>("cross_entropy: targets {} must be class indices of dtype i64.", describe(target));
+    raise<DTypeError>("cross_entropy: targets {} must be class indices of dtype i64.",
+                      describe(target));
   Shape expected = logits.shape();
   if (logits.dim() >= 2) expected.erase(1);
   if (logits.dim() == 1) expected = {};
   if (logits.dim() == 0 || target.shape() != expected)
     raise<ShapeError>(
-        "cross_entropy: logits {} want targets of shape {}, got {}. Hint: logits are (n, classes) or "
+        "cross_entropy: logits {} want targets of shape {}, got {}. Hint: logits are (n, classes) "
+        "or "
         "(n, classes, d1, ...), targets have no class dimension.",
         describe(logits), expected.str(), describe(target));
   if (logits.dim() == 1)
-    return cross_entropy(logits.unsqueeze(0), target.unsqueeze(0), reduction, ignore_index, label_smoothing)
+    return cross_entropy(logits.unsqueeze(0), target.unsqueeze(0), reduction, ignore_index,
+                         label_smoothing)
         .reshape({});
   const int64_t classes = logits.shape()[1];
   const int64_t rows = target.numel();
   Tensor matrix = logits;
   for (int d = 1; d + 1 < logits.dim(); ++d) matrix = matrix.transpose(d, d + 1);  // classes last
   const Tensor loss = cross_entropy_rows(matrix.reshape({rows, classes}).contiguous(),
-                                         target.reshape({rows}).contiguous(), reduction, ignore_index,
-                                         label_smoothing);
+                                         target.reshape({rows}).contiguous(), reduction,
+                                         ignore_index, label_smoothing);
   return reduction == Reduction::kNone ? loss.reshape(target.shape()) : loss;
 }
 
@@ -102,8 +109,11 @@ namespace {
 Sample ce_sample(SampleMaker& m, std::string label, const Shape& logits, const Shape& target,
                  Reduction r, int64_t ignore = -100, double smoothing = 0) {
   const int64_t classes = logits[logits.rank() > 1 ? 1 : 0];
-  return {std::move(label), {m.normal(logits), m.indices(target, classes)},
-          [=](const std::vector<Tensor>& t) { return cross_entropy(t[0], t[1], r, ignore, smoothing); }};
+  return {std::move(label),
+          {m.normal(logits), m.indices(target, classes)},
+          [=](const std::vector<Tensor>& t) {
+            return cross_entropy(t[0], t[1], r, ignore, smoothing);
+          }};
 }
 std::vector<Sample> ce_samples(SampleMaker& m) {
   return {ce_sample(m, "mean", {6, 5}, {6}, Reduction::kMean),
@@ -114,11 +124,13 @@ std::vector<Sample> ce_samples(SampleMaker& m) {
           ce_sample(m, "one row, no batch", {5}, {}, Reduction::kMean)};
 }
 std::vector<ErrorCase> ce_errors() {
-  return {{"label out of range",
-           [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
-           "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
-          {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); }, "want targets of shape [2]"},
-          {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"}};
+  return {
+      {"label out of range",
+       [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
+       "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
+      {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); },
+       "want targets of shape [2]"},
+      {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"}};
 }
 std::vector<Sample> mse_samples(SampleMaker& m) {
   const auto with = [](Reduction r) {
@@ -135,19 +147,23 @@ Cost ce_cost(const Sample& s, const Tensor&) {
   const double n = static_cast<double>(s.inputs[0].numel());
   return {6 * n, 4 * n};
 }
-Cost mse_cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 3); }
+Cost mse_cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 3);
+}
 
 const OpInfo kTable[] = {
     {"cross_entropy", "cross_entropy(logits, target, reduction, ignore_index, label_smoothing)",
-     "-log softmax(logits)[target], smoothed towards the mean over classes", "softmax(logits) - onehot(target)",
-     "logits, target, each row's maximum and sum", "cross_entropy cross_entropy_grad", ce_samples, ce_cost,
-     ce_errors},
-    {"mse_loss", "mse_loss(x, target, reduction)", "(x - target)^2", "2 (x - target) g", "x - target",
-     "pointwise sum", mse_samples, mse_cost, mse_errors},
+     "-log softmax(logits)[target], smoothed towards the mean over classes",
+     "softmax(logits) - onehot(target)", "logits, target, each row's maximum and sum",
+     "cross_entropy cross_entropy_grad", ce_samples, ce_cost, ce_errors},
+    {"mse_loss", "mse_loss(x, target, reduction)", "(x - target)^2", "2 (x - target) g",
+     "x - target", "pointwise sum", mse_samples, mse_cost, mse_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> loss_ops() { return kTable; }
+std::span<const OpInfo> loss_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -50,10 +50,13 @@ Tensor product_2d(const Tensor& a, const Tensor& b) {
   Tensor out = empty({a.shape()[0], b.shape()[1]}, a.dtype());
   matmul_into(a, b, out);
   if (needs_grad(a, b))
-    set_gradient("matmul", out, {&a, &b}, [a = Saved(a), b = Saved(b)](GradContext& c) {
-      if (c.needs(0)) c.set(0, gradients::matmul_a(c.grad(), b.get(c)));
-      if (c.needs(1)) c.set(1, gradients::matmul_b(c.grad(), a.get(c)));
-    }, Formula::kComposed);
+    set_gradient(
+        "matmul", out, {&a, &b},
+        [a = Saved(a), b = Saved(b)](GradContext& c) {
+          if (c.needs(0)) c.set(0, gradients::matmul_a(c.grad(), b.get(c)));
+          if (c.needs(1)) c.set(1, gradients::matmul_b(c.grad(), a.get(c)));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -66,11 +69,14 @@ Tensor product_batched(const Tensor& a, const Tensor& b, const char* op) {
   Tensor out = empty({na == 1 ? nb : na, a.shape()[1], b.shape()[2]}, a.dtype());
   matmul_into(a, b, out);
   if (needs_grad(a, b))
-    set_gradient("bmm", out, {&a, &b}, [a = Saved(a), b = Saved(b)](GradContext& c) {
-      const Tensor x = a.get(c), y = b.get(c);
-      if (c.needs(0)) c.set(0, sum_to(gradients::matmul_a(c.grad(), y), x.shape()));
-      if (c.needs(1)) c.set(1, sum_to(gradients::matmul_b(c.grad(), x), y.shape()));
-    }, Formula::kComposed);
+    set_gradient(
+        "bmm", out, {&a, &b},
+        [a = Saved(a), b = Saved(b)](GradContext& c) {
+          const Tensor x = a.get(c), y = b.get(c);
+          if (c.needs(0)) c.set(0, sum_to(gradients::matmul_a(c.grad(), y), x.shape()));
+          if (c.needs(1)) c.set(1, sum_to(gradients::matmul_b(c.grad(), x), y.shape()));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -138,7 +144,9 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   return product_batched(a, b, "bmm");
 }
 
-Tensor Tensor::matmul(const Tensor& o) const { return tinytorch::matmul(*this, o); }
+Tensor Tensor::matmul(const Tensor& o) const {
+  return tinytorch::matmul(*this, o);
+}
 
 // ---- linear
 
@@ -165,7 +173,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
   const int64_t in = weight.shape()[1], out_features = weight.shape()[0];
   Shape shape = x.shape();
   shape[x.dim() - 1] = out_features;
-  const int64_t row_count = in ? x.numel() / in : Shape(std::span<const int64_t>(shape.begin(), shape.end() - 1)).product();
+  const int64_t row_count =
+      in ? x.numel() / in
+         : Shape(std::span<const int64_t>(shape.begin(), shape.end() - 1)).product();
   // x as a matrix, outside the graph: this node's gradient goes to x itself.
   const Tensor rows = [&] {
     const NoGrad no_grad;
@@ -179,19 +189,20 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
   with_float(x.dtype(), "linear", [&](auto type) {
     using T = decltype(type);
     const Layout flat{{rows.shape()[0], out_features}, {out_features, 1}, 0};
-    auto args = matmul_args<T>(rows, alias(weight, permute_layout(weight.layout(), std::array{1, 0})),
-                               alias(out, flat));
+    auto args = matmul_args<T>(
+        rows, alias(weight, permute_layout(weight.layout(), std::array{1, 0})), alias(out, flat));
     if (bias.defined()) args.bias = dense_bias.data<T>();
     if (before.defined()) args.pre_activation = before.template data<T>();
     args.activation = kernel_activation(activation);
     kernels::matmul(args);
   });
   if (!recording) return out;
-  const Saved kept = gelu ? Saved(before)
-                          : activation == Fused::kRelu ? Saved::output(out) : Saved();
+  const Saved kept = gelu                         ? Saved(before)
+                     : activation == Fused::kRelu ? Saved::output(out)
+                                                  : Saved();
   set_gradient("linear", out, {&x, &weight, &bias},
-               [rows = Saved(rows), w = Saved(weight), kept, activation, xs = x.shape(), row_count, in,
-                out_features](GradContext& c) {
+               [rows = Saved(rows), w = Saved(weight), kept, activation, xs = x.shape(), row_count,
+                in, out_features](GradContext& c) {
                  const Tensor g = activation_gradient(activation, c.grad(), kept.get(c))
                                       .reshape({row_count, out_features});
                  if (c.needs(0)) {
@@ -217,7 +228,9 @@ using Inputs = const std::vector<Tensor>&;
 std::vector<Sample> matmul_samples(SampleMaker& m) {
   const auto run = [](Inputs t) { return matmul(t[0], t[1]); };
   return {{"3x4 times 4x5", {m.normal({3, 4}), m.normal({4, 5})}, run},
-          {"transposed operands", {m.normal({4, 3}), m.normal({5, 4})}, [](Inputs t) { return matmul(t[0].t(), t[1].t()); }},
+          {"transposed operands",
+           {m.normal({4, 3}), m.normal({5, 4})},
+           [](Inputs t) { return matmul(t[0].t(), t[1].t()); }},
           {"long inner dim", {m.normal({2, 300}), m.normal({300, 3})}, run},
           {"vector times matrix", {m.normal({4}), m.normal({4, 3})}, run},
           {"matrix times vector", {m.normal({3, 4}), m.normal({4})}, run},
@@ -229,11 +242,15 @@ std::vector<Sample> matmul_samples(SampleMaker& m) {
           {"no rows", {m.normal({0, 4}), m.normal({4, 3})}, run}};
 }
 std::vector<Sample> bmm_samples(SampleMaker& m) {
-  return {{"2x3x4 times 2x4x2", {m.normal({2, 3, 4}), m.normal({2, 4, 2})}, [](Inputs t) { return bmm(t[0], t[1]); }},
-          {"transposed", {m.normal({2, 4, 3}), m.normal({2, 2, 4})},
-           [](Inputs t) { return bmm(t[0].transpose(1, 2), t[1].transpose(1, 2)); }}};
+  return {{"2x3x4 times 2x4x2",
+           {m.normal({2, 3, 4}), m.normal({2, 4, 2})},
+           [](Inputs t) { return bmm(t[0], t[1]); }},
+          {"transposed", {m.normal({2, 4, 3}), m.normal({2, 2, 4})}, [](Inputs t) {
+             return bmm(t[0].transpose(1, 2), t[1].transpose(1, 2));
+           }}};
 }
-Sample linear_sample(SampleMaker& m, std::string label, const Shape& x, int64_t out, bool bias, Fused f) {
+Sample linear_sample(SampleMaker& m, std::string label, const Shape& x, int64_t out, bool bias,
+                     Fused f) {
   std::vector<Tensor> in = {m.normal(x), m.normal({out, x.back()})};
   if (bias) in.push_back(m.normal({out}));
   return {std::move(label), std::move(in),
@@ -256,7 +273,8 @@ std::vector<ErrorCase> matmul_errors() {
   return {{"inner", [] { matmul(zeros({2, 3}), zeros({4, 5})); },
            "f32 [2, 3] times f32 [4, 5]: the inner sizes 3 and 4 differ"},
           {"dtype", [] { matmul(zeros({2, 3}), zeros({3, 2}, DType::kF64)); }, "different dtypes"},
-          {"integers", [] { matmul(zeros({2, 2}, DType::kI64), zeros({2, 2}, DType::kI64)); }, "no kernel for i64"},
+          {"integers", [] { matmul(zeros({2, 2}, DType::kI64), zeros({2, 2}, DType::kI64)); },
+           "no kernel for i64"},
           {"scalar", [] { matmul(zeros({}), zeros({2})); }, "scalars have no rows"},
           {"batches", [] { matmul(zeros({2, 3, 4}), zeros({3, 4, 5})); }, "do not broadcast"}};
 }
@@ -266,24 +284,27 @@ std::vector<ErrorCase> bmm_errors() {
 }
 std::vector<ErrorCase> linear_errors() {
   return {{"features", [] { linear(zeros({2, 5}), zeros({4, 3}), zeros({4})); },
-           "input f32 [2, 5] does not fit weight f32 [4, 3]: the last dim is 5, in_features is 3. Hint: "
+           "input f32 [2, 5] does not fit weight f32 [4, 3]: the last dim is 5, in_features is 3. "
+           "Hint: "
            "flatten the input first, or build Linear(5, 4)."},
           {"bias", [] { linear(zeros({2, 3}), zeros({4, 3}), zeros({3})); }, "it must be [4]"}};
 }
 
 const OpInfo kTable[] = {
-    {"matmul", "matmul(a, b)", "C = A B, batched and broadcast over leading dims", "dA = g B^T, dB = A^T g",
-     "a, b", "matmul", matmul_samples, product_cost, matmul_errors},
-    {"bmm", "bmm(a, b)", "C[i] = A[i] B[i]", "dA = g B^T, dB = A^T g", "a, b", "matmul", bmm_samples,
-     product_cost, bmm_errors},
+    {"matmul", "matmul(a, b)", "C = A B, batched and broadcast over leading dims",
+     "dA = g B^T, dB = A^T g", "a, b", "matmul", matmul_samples, product_cost, matmul_errors},
+    {"bmm", "bmm(a, b)", "C[i] = A[i] B[i]", "dA = g B^T, dB = A^T g", "a, b", "matmul",
+     bmm_samples, product_cost, bmm_errors},
     {"linear", "linear(x, weight, bias, activation)", "act(x W^T + b)",
      "with h = g act': dx = h W, dW = h^T x, db = sum of h over rows",
-     "x, weight; the output with relu, the value before the activation with gelu", "matmul", linear_samples,
-     product_cost, linear_errors},
+     "x, weight; the output with relu, the value before the activation with gelu", "matmul",
+     linear_samples, product_cost, linear_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> matmul_ops() { return kTable; }
+std::span<const OpInfo> matmul_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

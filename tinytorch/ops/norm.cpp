@@ -34,8 +34,8 @@ kernels::ImageLayout kernel_layout(const Tensor& x, MemoryFormat format) {
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps,
-                  const Tensor& residual, Fused activation) {
+                  const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                  double eps, const Tensor& residual, Fused activation) {
   if (x.dim() < 2)
     raise<ShapeError>("batch_norm: input {} must be (n, channels, ...).", describe(x));
   if (activation != Fused::kNone && activation != Fused::kRelu)
@@ -47,15 +47,18 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   check_channels("batch_norm", "bias", bias, channels, x);
   for (const Tensor* t : {&running_mean, &running_var})
     if (t->defined() && !t->is_contiguous())
-      raise<ShapeError>("batch_norm: running statistics are updated in place and must be contiguous.");
+      raise<ShapeError>(
+          "batch_norm: running statistics are updated in place and must be contiguous.");
   const bool use_batch = training || !running_mean.defined();
   if (use_batch && count == 1)
     raise<ShapeError>(
-        "batch_norm: input {} has one value a channel, so its variance is 0. Hint: use a larger batch "
+        "batch_norm: input {} has one value a channel, so its variance is 0. Hint: use a larger "
+        "batch "
         "or drop_last, or call eval() first.",
         describe(x));
   if (residual.defined() && residual.shape() != x.shape())
-    raise<ShapeError>("batch_norm: residual {} does not fit input {}.", describe(residual), describe(x));
+    raise<ShapeError>("batch_norm: residual {} does not fit input {}.", describe(residual),
+                      describe(x));
 
   const MemoryFormat format = norm_format(x);
   const auto plain = [&](const Tensor& t) {
@@ -71,7 +74,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   const bool relu = activation == Fused::kRelu;
   Tensor out = empty(x.shape(), x.dtype(), format);
   Tensor mean = empty({channels}, x.dtype()), rstd = empty({channels}, x.dtype());
-  const int64_t n = x.shape()[0], images = n * channels, spatial = images > 0 ? x.numel() / images : 0;
+  const int64_t n = x.shape()[0], images = n * channels,
+                spatial = images > 0 ? x.numel() / images : 0;
   with_float(x.dtype(), "batch_norm", [&](auto type) {
     using T = decltype(type);
     kernels::BatchNormArgs<T> args;
@@ -81,7 +85,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     args.gamma = data_or_null<T>(gamma), args.beta = data_or_null<T>(beta);
     args.eps = eps, args.momentum = momentum, args.relu = relu;
     args.y = out.data<T>(), args.mean = mean.data<T>(), args.rstd = rstd.data<T>();
-    args.running_mean = data_or_null<T>(running_mean), args.running_var = data_or_null<T>(running_var);
+    args.running_mean = data_or_null<T>(running_mean),
+    args.running_var = data_or_null<T>(running_var);
     if (in.numel() == 0) return;
     use_batch ? kernels::batch_norm(args) : kernels::batch_norm_eval(args);
   });
@@ -110,7 +115,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
               args.n = n, args.c = channels, args.spatial = spatial, args.layout = layout;
               args.x = image.data<T>(), args.dy = dy.data<T>(), args.y = data_or_null<T>(kept);
               args.gamma = data_or_null<T>(scale);
-              args.mean = mean.get(c).template data<T>(), args.rstd = rstd.get(c).template data<T>();
+              args.mean = mean.get(c).template data<T>(),
+              args.rstd = rstd.get(c).template data<T>();
               args.relu = relu, args.training = use_batch;
               args.dx = dx.data<T>(), args.dgamma = dweight.data<T>(), args.dbeta = dbias.data<T>();
               args.dresidual = data_or_null<T>(dresidual);
@@ -137,7 +143,8 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   for (const Tensor* t : {&weight, &bias})
     if (t->defined() && (t->shape() != normalized_shape || t->dtype() != x.dtype()))
       raise<ShapeError>("layer_norm: {} {} does not fit the normalised shape {} of {}.",
-                        t == &weight ? "weight" : "bias", describe(*t), normalized_shape.str(), describe(x));
+                        t == &weight ? "weight" : "bias", describe(*t), normalized_shape.str(),
+                        describe(x));
   const int64_t cols = normalized_shape.product(), rows = cols ? x.numel() / cols : 0;
   const auto plain = [](const Tensor& t) {
     const NoGrad no_grad;
@@ -160,29 +167,30 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
     kernels::layer_norm(args);
   });
   if (recording)
-    set_gradient("layer_norm", out, {&x, &weight, &bias},
-                 [in = Saved(in), gamma = Saved(gamma), mean = Saved(mean), rstd = Saved(rstd), rows,
-                  cols, normalized_shape](GradContext& c) {
-                   const Tensor dy = c.grad().contiguous(), values = in.get(c), scale = gamma.get(c);
-                   Tensor dx = empty(dy.shape(), dy.dtype());
-                   Tensor dweight = c.needs(1) ? empty(normalized_shape, dy.dtype()) : Tensor();
-                   Tensor dbias = c.needs(2) ? empty(normalized_shape, dy.dtype()) : Tensor();
-                   with_float(dy.dtype(), "layer_norm", [&](auto type) {
-                     using T = decltype(type);
-                     kernels::LayerNormGradArgs<T> args;
-                     args.rows = rows, args.cols = cols;
-                     args.x = values.data<T>(), args.x_stride = cols;
-                     args.dy = dy.data<T>(), args.dy_stride = cols;
-                     args.gamma = data_or_null<T>(scale);
-                     args.mean = mean.get(c).template data<T>(), args.rstd = rstd.get(c).template data<T>();
-                     args.dx = dx.data<T>(), args.dx_stride = cols;
-                     args.dgamma = data_or_null<T>(dweight), args.dbeta = data_or_null<T>(dbias);
-                     kernels::layer_norm_grad(args);
-                   });
-                   if (c.needs(0)) c.set(0, dx);
-                   if (c.needs(1)) c.set(1, dweight);
-                   if (c.needs(2)) c.set(2, dbias);
-                 });
+    set_gradient(
+        "layer_norm", out, {&x, &weight, &bias},
+        [in = Saved(in), gamma = Saved(gamma), mean = Saved(mean), rstd = Saved(rstd), rows, cols,
+         normalized_shape](GradContext& c) {
+          const Tensor dy = c.grad().contiguous(), values = in.get(c), scale = gamma.get(c);
+          Tensor dx = empty(dy.shape(), dy.dtype());
+          Tensor dweight = c.needs(1) ? empty(normalized_shape, dy.dtype()) : Tensor();
+          Tensor dbias = c.needs(2) ? empty(normalized_shape, dy.dtype()) : Tensor();
+          with_float(dy.dtype(), "layer_norm", [&](auto type) {
+            using T = decltype(type);
+            kernels::LayerNormGradArgs<T> args;
+            args.rows = rows, args.cols = cols;
+            args.x = values.data<T>(), args.x_stride = cols;
+            args.dy = dy.data<T>(), args.dy_stride = cols;
+            args.gamma = data_or_null<T>(scale);
+            args.mean = mean.get(c).template data<T>(), args.rstd = rstd.get(c).template data<T>();
+            args.dx = dx.data<T>(), args.dx_stride = cols;
+            args.dgamma = data_or_null<T>(dweight), args.dbeta = data_or_null<T>(dbias);
+            kernels::layer_norm_grad(args);
+          });
+          if (c.needs(0)) c.set(0, dx);
+          if (c.needs(1)) c.set(1, dweight);
+          if (c.needs(2)) c.set(2, dbias);
+        });
   return out;
 }
 
@@ -197,12 +205,14 @@ Sample bn_sample(SampleMaker& m, std::string label, const Shape& x, bool trainin
   if (affine) in.insert(in.end(), {m.uniform(c, 0.5, 1.5), m.normal(c)});
   if (residual) in.push_back(m.normal(x));
   // Running statistics by formula: make_golden.py uses the same.
-  const Tensor mean = arange(-0.2, -0.2 + 0.1 * (static_cast<double>(x[1]) - 0.5), 0.1, DType::kF64);
+  const Tensor mean =
+      arange(-0.2, -0.2 + 0.1 * (static_cast<double>(x[1]) - 0.5), 0.1, DType::kF64);
   const Tensor var = arange(0.5, 0.5 + 0.25 * (static_cast<double>(x[1]) - 0.5), 0.25, DType::kF64);
   return {std::move(label), std::move(in), [=](const std::vector<Tensor>& t) {
             const DType d = t[0].dtype();
             return batch_norm(t[0], mean.to(d).clone(), var.to(d).clone(), affine ? t[1] : Tensor(),
-                              affine ? t[2] : Tensor(), training, 0.1, 1e-5, residual ? t.back() : Tensor(), f);
+                              affine ? t[2] : Tensor(), training, 0.1, 1e-5,
+                              residual ? t.back() : Tensor(), f);
           }};
 }
 std::vector<Sample> bn_samples(SampleMaker& m) {
@@ -213,9 +223,11 @@ std::vector<Sample> bn_samples(SampleMaker& m) {
           bn_sample(m, "residual and relu", {2, 3, 3, 3}, true, true, true, Fused::kRelu)};
 }
 std::vector<ErrorCase> bn_errors() {
-  return {{"one value", [] { batch_norm(zeros({1, 3}), {}, {}, {}, {}, true); }, "one value a channel"},
-          {"1-d", [] { batch_norm(zeros({3}), {}, {}, {}, {}, true); }, "must be (n, channels"},
-          {"weight", [] { batch_norm(zeros({2, 3}), {}, {}, zeros({2}), {}, true); }, "it must be f32 [3]"}};
+  return {
+      {"one value", [] { batch_norm(zeros({1, 3}), {}, {}, {}, {}, true); }, "one value a channel"},
+      {"1-d", [] { batch_norm(zeros({3}), {}, {}, {}, {}, true); }, "must be (n, channels"},
+      {"weight", [] { batch_norm(zeros({2, 3}), {}, {}, zeros({2}), {}, true); },
+       "it must be f32 [3]"}};
 }
 std::vector<Sample> ln_samples(SampleMaker& m) {
   const auto run = [](Shape s) {
@@ -228,25 +240,33 @@ std::vector<Sample> ln_samples(SampleMaker& m) {
           {"no bias", {m.normal({2, 3, 5}), m.normal({5})}, run({5})}};
 }
 std::vector<ErrorCase> ln_errors() {
-  return {{"shape", [] { layer_norm(zeros({2, 3}), {4}); }, "does not end in the normalised shape [4]"},
-          {"weight", [] { layer_norm(zeros({2, 3}), {3}, zeros({2})); }, "weight f32 [2] does not fit"}};
+  return {
+      {"shape", [] { layer_norm(zeros({2, 3}), {4}); }, "does not end in the normalised shape [4]"},
+      {"weight", [] { layer_norm(zeros({2, 3}), {3}, zeros({2})); },
+       "weight f32 [2] does not fit"}};
 }
-Cost norm_cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 8); }
+Cost norm_cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 8);
+}
 
 const OpInfo kTable[] = {
     {"batch_norm",
-     "batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps, residual, activation)",
+     "batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps, residual, "
+     "activation)",
      "act((x - mean_c) / sqrt(var_c + eps) weight_c + bias_c + residual)",
-     "weight rstd (g - mean(g) - h mean(g h)), h the normalised x", "x, mean, rstd; the output with relu",
-     "batch_norm batch_norm_eval batch_norm_grad", bn_samples, norm_cost, bn_errors},
+     "weight rstd (g - mean(g) - h mean(g h)), h the normalised x",
+     "x, mean, rstd; the output with relu", "batch_norm batch_norm_eval batch_norm_grad",
+     bn_samples, norm_cost, bn_errors},
     {"layer_norm", "layer_norm(x, normalized_shape, weight, bias, eps)",
      "(x - mean) / sqrt(var + eps) weight + bias over the last dimensions",
-     "rstd (g w - mean(g w) - h mean(g w h))", "x, mean and rstd of each row", "layer_norm layer_norm_grad",
-     ln_samples, norm_cost, ln_errors},
+     "rstd (g w - mean(g w) - h mean(g w h))", "x, mean and rstd of each row",
+     "layer_norm layer_norm_grad", ln_samples, norm_cost, ln_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> norm_ops() { return kTable; }
+std::span<const OpInfo> norm_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

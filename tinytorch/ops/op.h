@@ -23,11 +23,11 @@ struct Sample {
 // kink would disturb numerical gradients.
 class SampleMaker {
  public:
-  Tensor normal(const Shape& shape);                                // about N(0, 1)
+  Tensor normal(const Shape& shape);  // about N(0, 1)
   Tensor uniform(const Shape& shape, double low, double high);
-  Tensor distinct(const Shape& shape);      // pairwise at least 0.01 apart and away from 0: max, relu
-  Tensor indices(const Shape& shape, int64_t below);                // i64
-  Tensor mask(const Shape& shape);                                  // bool, about half true
+  Tensor distinct(const Shape& shape);  // pairwise at least 0.01 apart and away from 0: max, relu
+  Tensor indices(const Shape& shape, int64_t below);  // i64
+  Tensor mask(const Shape& shape);                    // bool, about half true
 
  private:
   uint64_t state_ = 0x9e3779b97f4a7c15ull;
@@ -51,7 +51,8 @@ struct OpInfo {
   const char* doc;        // one line: the formula
   const char* gradient;   // the formula of the gradient, or "none: why"
   const char* saves;      // what forward keeps for backward
-  const char* kernels;    // names of the kernels it runs ("matmul"), separated by spaces; "" for views
+  const char*
+      kernels;  // names of the kernels it runs ("matmul"), separated by spaces; "" for views
   std::vector<Sample> (*samples)(SampleMaker&);
   Cost (*cost)(const Sample&, const Tensor& out);
   std::vector<ErrorCase> (*errors)() = nullptr;

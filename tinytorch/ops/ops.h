@@ -21,7 +21,8 @@ inline Tensor cat(std::initializer_list<Tensor> t, int64_t dim = 0) {
 inline Tensor stack(std::initializer_list<Tensor> t, int64_t dim = 0) {
   return stack(std::span<const Tensor>(t.begin(), t.size()), dim);
 }
-std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim = 0);  // views; last may be short
+std::vector<Tensor> split(const Tensor& x, int64_t size,
+                          int64_t dim = 0);  // views; last may be short
 // Constant padding of the last dimensions, PyTorch's order: {left, right, top, bottom, ...}.
 // Negative amounts cut.
 Tensor pad(const Tensor& x, std::span<const int64_t> amounts, Scalar value = 0);
@@ -69,8 +70,9 @@ Tensor mean(const Tensor& x, std::span<const int64_t> dims = {}, bool keepdim = 
 Tensor var(const Tensor& x, std::span<const int64_t> dims = {}, bool unbiased = true,
            bool keepdim = false);
 Tensor max(const Tensor& x);  // the gradient is shared among equal maxima
-std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim = false);  // values, indices
-Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);                  // i64
+std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim,
+                              bool keepdim = false);                // values, indices
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);  // i64
 // x summed over the dimensions that broadcasting `shape` to x added: the gradient of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
@@ -127,8 +129,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target,
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean);
 
 // ---- attention.cpp
-// softmax(q k^T / sqrt(d) [causal mask]) v for q (..., tq, d), k and v (..., tk, d). Causal: query i
-// sees keys up to i + tk - tq.
+// softmax(q k^T / sqrt(d) [causal mask]) v for q (..., tq, d), k and v (..., tk, d). Causal: query
+// i sees keys up to i + tk - tq.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     bool causal = false);
 // The same on a packed projection: qkv (b, t, 3c) holds q, k, v side by side, heads inside each;

@@ -20,8 +20,8 @@ bool is_flat(const Tensor& out, std::span<const Tensor* const> inputs) {
   return true;
 }
 
-void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs, const void* params,
-              double ns) {
+void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs,
+              const void* params, double ns) {
   char* data[kernels::kMaxOperands];
   int64_t step[kernels::kMaxOperands];
   const int64_t n = out.numel();
@@ -53,13 +53,14 @@ Strides byte_strides(const Tensor& t, const Shape& shape) {
 }  // namespace
 
 void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DType dtype,
-                        const Tensor& out, std::span<const Tensor* const> inputs, const void* params,
-                        double ns) {
+                        const Tensor& out, std::span<const Tensor* const> inputs,
+                        const void* params, double ns) {
   const RowFn row = rows.row(dtype);
   if (!row) raise_no_row(op, dtype);
   if (out.numel() == 0) return;
   // The plain variant always walks: in a lab the walk is the student's.
-  if (kernels::pointwise.simd() && is_flat(out, inputs)) return run_flat(row, out, inputs, params, ns);
+  if (kernels::pointwise.simd() && is_flat(out, inputs))
+    return run_flat(row, out, inputs, params, ns);
   kernels::WalkArgs args;
   args.operands = static_cast<int>(inputs.size()) + 1;
   args.shape = out.shape();
@@ -74,8 +75,9 @@ void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DTyp
   kernels::parallel_walk(args, ns);
 }
 
-Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype, DType out_dtype,
-                     std::span<const Tensor* const> inputs, const void* params, double ns) {
+Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype,
+                     DType out_dtype, std::span<const Tensor* const> inputs, const void* params,
+                     double ns) {
   Shape shape = inputs[0]->shape();
   for (const Tensor* t : inputs.subspan(1)) shape = broadcast_shapes(shape, t->shape(), op);
   const Tensor* like = nullptr;  // the operand whose memory order the result takes

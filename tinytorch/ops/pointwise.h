@@ -14,9 +14,9 @@ struct FormulaNumbers {
 
 // out = formula(inputs...), elementwise with broadcasting. `dtype` chooses the row; operands must
 // have it already, except for bool conditions. ns: rough time for one element.
-Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype, DType out_dtype,
-                     std::span<const Tensor* const> inputs, const void* params = nullptr,
-                     double ns = 0.2);
+Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype,
+                     DType out_dtype, std::span<const Tensor* const> inputs,
+                     const void* params = nullptr, double ns = 0.2);
 // The same into a given tensor of the broadcast shape, which may be one of the inputs.
 void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DType dtype,
                         const Tensor& out, std::span<const Tensor* const> inputs,

@@ -7,14 +7,30 @@ namespace tinytorch {
 
 namespace {
 
-void run(const kernels::MaxPoolArgs<float>& a) { kernels::max_pool2d_f32(a); }
-void run(const kernels::MaxPoolArgs<double>& a) { kernels::loops::max_pool2d(a); }
-void run(const kernels::MaxPoolGradArgs<float>& a) { kernels::max_pool2d_grad_f32(a); }
-void run(const kernels::MaxPoolGradArgs<double>& a) { kernels::loops::max_pool2d_grad(a); }
-void run(const kernels::AvgPoolArgs<float>& a) { kernels::avg_pool2d_f32(a); }
-void run(const kernels::AvgPoolArgs<double>& a) { kernels::loops::avg_pool2d(a); }
-void run(const kernels::AvgPoolGradArgs<float>& a) { kernels::avg_pool2d_grad_f32(a); }
-void run(const kernels::AvgPoolGradArgs<double>& a) { kernels::loops::avg_pool2d_grad(a); }
+void run(const kernels::MaxPoolArgs<float>& a) {
+  kernels::max_pool2d_f32(a);
+}
+void run(const kernels::MaxPoolArgs<double>& a) {
+  kernels::loops::max_pool2d(a);
+}
+void run(const kernels::MaxPoolGradArgs<float>& a) {
+  kernels::max_pool2d_grad_f32(a);
+}
+void run(const kernels::MaxPoolGradArgs<double>& a) {
+  kernels::loops::max_pool2d_grad(a);
+}
+void run(const kernels::AvgPoolArgs<float>& a) {
+  kernels::avg_pool2d_f32(a);
+}
+void run(const kernels::AvgPoolArgs<double>& a) {
+  kernels::loops::avg_pool2d(a);
+}
+void run(const kernels::AvgPoolGradArgs<float>& a) {
+  kernels::avg_pool2d_grad_f32(a);
+}
+void run(const kernels::AvgPoolGradArgs<double>& a) {
+  kernels::loops::avg_pool2d_grad(a);
+}
 
 kernels::PoolGeometry pool_geometry(const Shape& x, const PoolOptions& o) {
   kernels::PoolGeometry g{};
@@ -31,8 +47,9 @@ kernels::PoolGeometry pool_geometry(const Shape& x, const PoolOptions& o) {
 
 kernels::PoolGeometry check_pool(const Tensor& x, const PoolOptions& o, const char* op) {
   if (x.dim() != 4)
-    raise<ShapeError>("{}: input {} must be (n, c, h, w). Hint: unsqueeze(0) makes one image a batch.",
-                      op, describe(x));
+    raise<ShapeError>(
+        "{}: input {} must be (n, c, h, w). Hint: unsqueeze(0) makes one image a batch.", op,
+        describe(x));
   for (int i = 0; i < 2; ++i)
     if (o.kernel[i] < 1 || o.stride[i] < 0 || o.padding[i] < 0 || o.padding[i] > o.kernel[i] / 2)
       raise<ShapeError>(
@@ -53,7 +70,8 @@ struct Image {
 };
 Image as_image(const Tensor& x) {
   const NoGrad no_grad;
-  const bool last = x.dtype() == DType::kF32 && kernels::conv2d_layout() == kernels::ImageLayout::kNhwc;
+  const bool last =
+      x.dtype() == DType::kF32 && kernels::conv2d_layout() == kernels::ImageLayout::kNhwc;
   const MemoryFormat format = last ? MemoryFormat::kChannelsLast : MemoryFormat::kContiguous;
   return {x.contiguous(format), format,
           last ? kernels::ImageLayout::kNhwc : kernels::ImageLayout::kNchw};
@@ -76,15 +94,17 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
                                   recording ? index.data<uint8_t>() : nullptr});
     });
   if (recording)
-    set_gradient("max_pool2d", out, {&x}, [index = Saved(index), s = x.shape(), options](GradContext& c) {
-      c.set(0, gradients::max_pool2d(c.grad(), index.get(c), s, options));
-    });
+    set_gradient("max_pool2d", out, {&x},
+                 [index = Saved(index), s = x.shape(), options](GradContext& c) {
+                   c.set(0, gradients::max_pool2d(c.grad(), index.get(c), s, options));
+                 });
   return out;
 }
 
 namespace gradients {
 
-Tensor max_pool2d(const Tensor& g, const Tensor& index, const Shape& x, const PoolOptions& options) {
+Tensor max_pool2d(const Tensor& g, const Tensor& index, const Shape& x,
+                  const PoolOptions& options) {
   const Image dy = as_image(g);
   Tensor dx = empty(x, g.dtype(), dy.format);
   if (g.numel() == 0) return zeros(x, g.dtype());
@@ -121,7 +141,8 @@ Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
   return out;
 }
 
-// Output cell (i, j) is the mean over rows floor(i h / out_h) .. ceil((i+1) h / out_h), columns alike.
+// Output cell (i, j) is the mean over rows floor(i h / out_h) .. ceil((i+1) h / out_h), columns
+// alike.
 Tensor adaptive_avg_pool2d(const Tensor& x, int64_t out_h, int64_t out_w) {
   if (x.dim() != 4 || out_h < 1 || out_w < 1)
     raise<ShapeError>("adaptive_avg_pool2d: input {} must be (n, c, h, w), output {}x{} positive.",
@@ -137,7 +158,8 @@ Tensor adaptive_avg_pool2d(const Tensor& x, int64_t out_h, int64_t out_w) {
     std::vector<Tensor> cells;
     for (int64_t j = 0; j < out_w; ++j) {
       const int64_t left = j * w / out_w, right = ((j + 1) * w + out_w - 1) / out_w;
-      cells.push_back(x.narrow(2, top, bottom - top).narrow(3, left, right - left).mean({2, 3}, true));
+      cells.push_back(
+          x.narrow(2, top, bottom - top).narrow(3, left, right - left).mean({2, 3}, true));
     }
     rows.push_back(cat(cells, 3));
   }
@@ -152,8 +174,9 @@ using PoolFn = Tensor (*)(const Tensor&, const PoolOptions&);
 template <PoolFn pool>
 std::vector<Sample> pool_samples(SampleMaker& m) {
   const auto sample = [&](std::string label, const Shape& s, PoolOptions o) {
-    return Sample{std::move(label), {m.distinct(s)},
-                  [o](const std::vector<Tensor>& t) { return pool(t[0], o); }};
+    return Sample{std::move(label), {m.distinct(s)}, [o](const std::vector<Tensor>& t) {
+                    return pool(t[0], o);
+                  }};
   };
   return {sample("2x2", {2, 3, 4, 6}, {}),
           sample("3x3 stride 2 padded", {1, 2, 5, 7}, {{3, 3}, {2, 2}, {1, 1}, true}),
@@ -167,10 +190,13 @@ std::vector<Sample> adaptive_samples(SampleMaker& m) {
   return {{"to 1x1", {m.normal({2, 3, 4, 5})}, to(1, 1)},
           {"uneven windows", {m.normal({1, 2, 5, 7})}, to(3, 2)}};
 }
-Cost pool_cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 4); }
+Cost pool_cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 4);
+}
 std::vector<ErrorCase> max_pool_errors() {
   return {{"3-d", [] { max_pool2d(zeros({2, 4, 4})); }, "must be (n, c, h, w)"},
-          {"padding", [] { max_pool2d(zeros({1, 1, 4, 4}), {{2, 2}, {2, 2}, {2, 2}, true}); }, "at most half"},
+          {"padding", [] { max_pool2d(zeros({1, 1, 4, 4}), {{2, 2}, {2, 2}, {2, 2}, true}); },
+           "at most half"},
           {"too small", [] { max_pool2d(zeros({1, 1, 1, 1})); }, "does not fit"},
           {"integers", [] { max_pool2d(zeros({1, 1, 4, 4}, DType::kI64)); }, "no kernel for i64"}};
 }
@@ -185,9 +211,9 @@ const OpInfo kTable[] = {
     {"max_pool2d", "max_pool2d(x, {kernel, stride, padding})", "maximum of each window",
      "g goes to each window's first maximum", "one byte an output: the place in the window",
      "max_pool2d max_pool2d_grad", pool_samples<max_pool2d>, pool_cost, max_pool_errors},
-    {"avg_pool2d", "avg_pool2d(x, {kernel, stride, padding, count_include_pad})", "mean of each window",
-     "g / window size to every element of the window", "nothing", "avg_pool2d avg_pool2d_grad",
-     pool_samples<avg_pool2d>, pool_cost, avg_pool_errors},
+    {"avg_pool2d", "avg_pool2d(x, {kernel, stride, padding, count_include_pad})",
+     "mean of each window", "g / window size to every element of the window", "nothing",
+     "avg_pool2d avg_pool2d_grad", pool_samples<avg_pool2d>, pool_cost, avg_pool_errors},
     {"adaptive_avg_pool2d", "adaptive_avg_pool2d(x, out_h, out_w)",
      "mean of out_h x out_w windows that cover the image", "as avg_pool2d", "nothing",
      "avg_pool2d avg_pool2d_grad", adaptive_samples, pool_cost, adaptive_errors},
@@ -195,6 +221,8 @@ const OpInfo kTable[] = {
 
 }  // namespace
 
-std::span<const OpInfo> pool_ops() { return kTable; }
+std::span<const OpInfo> pool_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -1,5 +1,5 @@
-// Random tensors and dropout. Numbers depend on the generator's seed and offset and on the element's
-// place alone, never on threads.
+// Random tensors and dropout. Numbers depend on the generator's seed and offset and on the
+// element's place alone, never on threads.
 #include "tinytorch/kernels/random.h"
 
 #include "tinytorch/core/random.h"
@@ -73,8 +73,9 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   if (needs_grad(x))
     set_gradient("dropout", out, {&x}, [range, p, layout = out.layout()](GradContext& c) {
       Tensor g = c.grad();
-      Tensor dx = make_tensor(Storage::allocate(static_cast<size_t>(g.numel()) * item_size(g.dtype())),
-                              g.dtype(), layout);
+      Tensor dx =
+          make_tensor(Storage::allocate(static_cast<size_t>(g.numel()) * item_size(g.dtype())),
+                      g.dtype(), layout);
       if (g.strides() != dx.strides() || !g.is_dense()) {
         dx.copy_(g);
         g = dx;
@@ -106,15 +107,20 @@ std::vector<Sample> dropout_samples(SampleMaker& m) {
 std::vector<ErrorCase> dropout_errors() {
   return {{"p", [] { dropout(zeros({2}), 1.5); }, "p = 1.5 is no probability"}};
 }
-Cost cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 2); }
+Cost cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 2);
+}
 
 const OpInfo kTable[] = {
     {"dropout", "dropout(x, p, training)", "x / (1 - p) with probability 1 - p, else 0",
-     "the same mask on g", "seed and offset of the mask", "dropout", dropout_samples, cost, dropout_errors},
+     "the same mask on g", "seed and offset of the mask", "dropout", dropout_samples, cost,
+     dropout_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> random_ops() { return kTable; }
+std::span<const OpInfo> random_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -1,5 +1,6 @@
-// Reductions over dimensions. The kernel sees outer x count x inner; whatever is asked for is brought
-// to that form by dropping, ordering and joining dimensions, with a copy only as the last resort.
+// Reductions over dimensions. The kernel sees outer x count x inner; whatever is asked for is
+// brought to that form by dropping, ordering and joining dimensions, with a copy only as the last
+// resort.
 #include "tinytorch/kernels/reduce.h"
 
 #include <algorithm>
@@ -17,7 +18,9 @@ struct DimList {
   std::array<int, kMaxDims> dims{};
   size_t count = 0;
   std::span<const int> span() const { return {dims.data(), count}; }
-  bool contains(int d) const { return std::find(dims.begin(), dims.begin() + count, d) != dims.begin() + count; }
+  bool contains(int d) const {
+    return std::find(dims.begin(), dims.begin() + count, d) != dims.begin() + count;
+  }
 };
 
 DimList resolve_dims(const Tensor& x, std::span<const int64_t> dims, const char* op) {
@@ -67,7 +70,8 @@ bool join(const Tensor& x, const int* order, int begin, int end, Run& run) {
 // x as outer x count x inner with the reduced dimensions in the middle; `out` gets the kept
 // dimensions in their order. Falls back to a copy with the reduced dimensions last.
 template <class T>
-kernels::ReduceArgs<T> reduce_args(const Tensor& x, const DimList& dims, const Tensor& out, Tensor& hold) {
+kernels::ReduceArgs<T> reduce_args(const Tensor& x, const DimList& dims, const Tensor& out,
+                                   Tensor& hold) {
   int order[kMaxDims], n = 0;
   for (int i = 0; i < x.dim(); ++i)
     if (!dims.contains(i)) order[n++] = i;
@@ -118,13 +122,17 @@ Tensor reduce_sum(const Tensor& x, const DimList& dims, bool keepdim) {
 
 // Integers and bool are summed as i64; bf16 in f32.
 Tensor sum_dims(const Tensor& given, const DimList& dims, bool keepdim) {
-  if (given.dtype() == DType::kBF16) return sum_dims(given.to(DType::kF32), dims, keepdim).to(DType::kBF16);
+  if (given.dtype() == DType::kBF16)
+    return sum_dims(given.to(DType::kF32), dims, keepdim).to(DType::kBF16);
   const Tensor x = is_floating(given.dtype()) ? given : given.to(DType::kI64);
   Tensor out = reduce_sum(x, dims, keepdim);
   if (needs_grad(x))
-    set_gradient("sum", out, {&x}, [shape = x.shape(), dims, keepdim](GradContext& c) {
-      c.set(0, gradients::sum(c.grad(), shape, dims.span(), keepdim));
-    }, Formula::kComposed);
+    set_gradient(
+        "sum", out, {&x},
+        [shape = x.shape(), dims, keepdim](GradContext& c) {
+          c.set(0, gradients::sum(c.grad(), shape, dims.span(), keepdim));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -135,9 +143,11 @@ int64_t count_of(const Tensor& x, const DimList& dims) {
 }
 
 // Maximum along one dimension and where it was found.
-std::pair<Tensor, Tensor> max_dim(const Tensor& x, const DimList& dims, bool keepdim, const char* op) {
+std::pair<Tensor, Tensor> max_dim(const Tensor& x, const DimList& dims, bool keepdim,
+                                  const char* op) {
   if (count_of(x, dims) == 0)
-    raise<ShapeError>("{}: dim {} of {} is empty: there is no maximum.", op, dims.dims[0], describe(x));
+    raise<ShapeError>("{}: dim {} of {} is empty: there is no maximum.", op, dims.dims[0],
+                      describe(x));
   const DType dtype = is_floating(x.dtype()) ? x.dtype() : DType::kI64;
   const NoGrad no_grad;
   const Tensor values = dtype == DType::kBF16 ? x.to(DType::kF32) : x.to(dtype);
@@ -181,13 +191,17 @@ Tensor var(const Tensor& x, std::span<const int64_t> dims, bool unbiased, bool k
     out = out / Scalar(divisor);  // 0/0 is NaN, as in PyTorch
   }
   if (needs_grad(x))
-    set_gradient("var", out, {&x}, [x = Saved(x), list, keepdim, divisor](GradContext& c) {
-      const Tensor in = x.get(c);
-      Dims dims_list;
-      for (const int d : list.span()) dims_list.push_back(d);
-      const Tensor centred = in - mean(in, {dims_list.begin(), list.count}, true);
-      c.set(0, gradients::sum(c.grad(), in.shape(), list.span(), keepdim) * centred * Scalar(2 / divisor));
-    }, Formula::kComposed);
+    set_gradient(
+        "var", out, {&x},
+        [x = Saved(x), list, keepdim, divisor](GradContext& c) {
+          const Tensor in = x.get(c);
+          Dims dims_list;
+          for (const int d : list.span()) dims_list.push_back(d);
+          const Tensor centred = in - mean(in, {dims_list.begin(), list.count}, true);
+          c.set(0, gradients::sum(c.grad(), in.shape(), list.span(), keepdim) * centred *
+                       Scalar(2 / divisor));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -196,14 +210,18 @@ std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
   const DimList list = resolve_dims(x, one, "max");
   auto [out, index] = max_dim(x, list, keepdim, "max");
   if (needs_grad(x) && x.dim() > 0)
-    set_gradient("max", out, {&x}, [index = Saved(index), shape = x.shape(), d = list.dims[0], keepdim](GradContext& c) {
-      // g at the place of the maximum: an indicator, so that it works for any layout
-      Tensor place = index.get(c), g = c.grad();
-      if (!keepdim) place = place.unsqueeze(d), g = g.unsqueeze(d);
-      Shape along = Dims::filled(shape.rank(), 1);
-      along[d] = shape[d];
-      c.set(0, where(eq(place, arange(shape[d]).reshape(along)), g, scalar_tensor(0, g.dtype())));
-    }, Formula::kComposed);
+    set_gradient(
+        "max", out, {&x},
+        [index = Saved(index), shape = x.shape(), d = list.dims[0], keepdim](GradContext& c) {
+          // g at the place of the maximum: an indicator, so that it works for any layout
+          Tensor place = index.get(c), g = c.grad();
+          if (!keepdim) place = place.unsqueeze(d), g = g.unsqueeze(d);
+          Shape along = Dims::filled(shape.rank(), 1);
+          along[d] = shape[d];
+          c.set(0,
+                where(eq(place, arange(shape[d]).reshape(along)), g, scalar_tensor(0, g.dtype())));
+        },
+        Formula::kComposed);
   else if (needs_grad(x))
     set_gradient("max", out, {&x}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
   return {out, index};
@@ -213,11 +231,14 @@ Tensor max(const Tensor& x) {
   const DimList list = resolve_dims(x, {}, "max");
   Tensor out = x.dim() == 0 ? x.clone() : max_dim(x, list, false, "max").first;
   if (x.dim() > 0 && needs_grad(x))
-    set_gradient("max", out, {&x}, [x = Saved(x), y = Saved::output(out)](GradContext& c) {
-      const Tensor in = x.get(c);
-      const Tensor hit = eq(in, y.get(c)).to(in.dtype());
-      c.set(0, hit * (c.grad() / sum(hit)));
-    }, Formula::kComposed);
+    set_gradient(
+        "max", out, {&x},
+        [x = Saved(x), y = Saved::output(out)](GradContext& c) {
+          const Tensor in = x.get(c);
+          const Tensor hit = eq(in, y.get(c)).to(in.dtype());
+          c.set(0, hit * (c.grad() / sum(hit)));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -236,16 +257,24 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   return out.shape() == shape ? out : out.reshape(shape);
 }
 
-Tensor Tensor::sum() const { return tinytorch::sum(*this); }
+Tensor Tensor::sum() const {
+  return tinytorch::sum(*this);
+}
 Tensor Tensor::sum(std::initializer_list<int64_t> dims, bool keepdim) const {
   return tinytorch::sum(*this, {dims.begin(), dims.size()}, keepdim);
 }
-Tensor Tensor::mean() const { return tinytorch::mean(*this); }
+Tensor Tensor::mean() const {
+  return tinytorch::mean(*this);
+}
 Tensor Tensor::mean(std::initializer_list<int64_t> dims, bool keepdim) const {
   return tinytorch::mean(*this, {dims.begin(), dims.size()}, keepdim);
 }
-Tensor Tensor::max(int64_t dim, bool keepdim) const { return tinytorch::max(*this, dim, keepdim).first; }
-Tensor Tensor::argmax(int64_t dim, bool keepdim) const { return tinytorch::argmax(*this, dim, keepdim); }
+Tensor Tensor::max(int64_t dim, bool keepdim) const {
+  return tinytorch::max(*this, dim, keepdim).first;
+}
+Tensor Tensor::argmax(int64_t dim, bool keepdim) const {
+  return tinytorch::argmax(*this, dim, keepdim);
+}
 
 // ---- the table
 
@@ -264,10 +293,14 @@ std::vector<Sample> samples(SampleMaker& m) {
           {"first, keepdim", {m.normal({5, 4})}, over({0}, true)},
           {"middle", {m.normal({2, 3, 4})}, over({1}, false)},
           {"outer two of four", {m.normal({2, 3, 2, 2})}, over({0, 2}, false)},
-          {"image", {m.normal({2, 3, 4, 2}).contiguous(MemoryFormat::kChannelsLast)}, over({2, 3}, false)},
+          {"image",
+           {m.normal({2, 3, 4, 2}).contiguous(MemoryFormat::kChannelsLast)},
+           over({2, 3}, false)},
           {"scalar", {m.normal({})}, over({}, false)}};
 }
-Tensor var_biased(const Tensor& x, std::span<const int64_t> dims, bool keepdim) { return var(x, dims, false, keepdim); }
+Tensor var_biased(const Tensor& x, std::span<const int64_t> dims, bool keepdim) {
+  return var(x, dims, false, keepdim);
+}
 std::vector<Sample> sum_samples(SampleMaker& m) {
   std::vector<Sample> list = samples<sum>(m);
   list.push_back({"empty", {m.normal({0, 3})}, [](Inputs t) { return sum(t[0]); }});
@@ -283,7 +316,9 @@ std::vector<Sample> var_samples(SampleMaker& m) {
 std::vector<Sample> max_samples(SampleMaker& m) {
   return {{"all", {m.distinct({3, 4})}, [](Inputs t) { return max(t[0]); }},
           {"dim 1", {m.distinct({3, 5})}, [](Inputs t) { return max(t[0], 1).first; }},
-          {"dim 0, keepdim", {m.distinct({3, 2, 2})}, [](Inputs t) { return max(t[0], 0, true).first; }}};
+          {"dim 0, keepdim", {m.distinct({3, 2, 2})}, [](Inputs t) {
+             return max(t[0], 0, true).first;
+           }}};
 }
 std::vector<Sample> argmax_samples(SampleMaker& m) {
   return {{"last", {m.distinct({4, 9})}, [](Inputs t) { return argmax(t[0], -1); }},
@@ -295,8 +330,9 @@ Cost cost(const Sample& s, const Tensor& out) {
   return c;
 }
 std::vector<ErrorCase> sum_errors() {
-  return {{"dim", [] { zeros({2, 3}).sum({2}); }, "dim 2 is out of range for a tensor of 2 dimensions"},
-          {"twice", [] { zeros({2, 3}).sum({1, -1}); }, "named twice"}};
+  return {
+      {"dim", [] { zeros({2, 3}).sum({2}); }, "dim 2 is out of range for a tensor of 2 dimensions"},
+      {"twice", [] { zeros({2, 3}).sum({1, -1}); }, "named twice"}};
 }
 std::vector<ErrorCase> mean_errors() {
   return {{"integers", [] { zeros({2}, DType::kI64).mean(); }, "is not of a floating dtype"}};
@@ -306,20 +342,23 @@ std::vector<ErrorCase> max_errors() {
 }
 
 const OpInfo kTable[] = {
-    {"sum", "sum(x, dims, keepdim)", "sum over dims; integers give i64", "g expanded", "nothing", "sum",
-     sum_samples, cost, sum_errors},
-    {"mean", "mean(x, dims, keepdim)", "sum / count", "g / count expanded", "nothing", "sum", samples<mean>,
-     cost, mean_errors},
-    {"var", "var(x, dims, unbiased, keepdim)", "sum (x - mean)^2 / (count - 1)", "2 g (x - mean) / (count - 1)",
-     "x", "sum_squared_deviation", var_samples, cost, sum_errors},
-    {"max", "max(x), max(x, dim, keepdim)", "largest value, and where it is", "g at the maximum; shared by equals in max(x)",
-     "the index; for max(x): x", "max", max_samples, cost, max_errors},
-    {"argmax", "argmax(x, dim, keepdim)", "index of the first largest value", "none: an index", "nothing", "max",
-     argmax_samples, cost, max_errors},
+    {"sum", "sum(x, dims, keepdim)", "sum over dims; integers give i64", "g expanded", "nothing",
+     "sum", sum_samples, cost, sum_errors},
+    {"mean", "mean(x, dims, keepdim)", "sum / count", "g / count expanded", "nothing", "sum",
+     samples<mean>, cost, mean_errors},
+    {"var", "var(x, dims, unbiased, keepdim)", "sum (x - mean)^2 / (count - 1)",
+     "2 g (x - mean) / (count - 1)", "x", "sum_squared_deviation", var_samples, cost, sum_errors},
+    {"max", "max(x), max(x, dim, keepdim)", "largest value, and where it is",
+     "g at the maximum; shared by equals in max(x)", "the index; for max(x): x", "max", max_samples,
+     cost, max_errors},
+    {"argmax", "argmax(x, dim, keepdim)", "index of the first largest value", "none: an index",
+     "nothing", "max", argmax_samples, cost, max_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> reduce_ops() { return kTable; }
+std::span<const OpInfo> reduce_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

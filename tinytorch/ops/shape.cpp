@@ -16,7 +16,8 @@ Tensor part(const Tensor& x, int dim, int64_t start, int64_t length) {
 Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
   if (tensors.empty()) raise<ShapeError>("cat: no tensors given.");
   const int d = normalize_dim(dim, tensors[0].dim(), "cat");
-  if (tensors[0].dim() == 0) raise<ShapeError>("cat: scalars have no dimension to join. Hint: stack.");
+  if (tensors[0].dim() == 0)
+    raise<ShapeError>("cat: scalars have no dimension to join. Hint: stack.");
   Shape shape = tensors[0].shape();
   DType dtype = tensors[0].dtype();
   shape[d] = 0;
@@ -48,16 +49,18 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
     sizes.emplace_back(t.shape()[d], t.dtype());
   }
   Tensor* outputs[] = {&out};
-  set_gradient("cat", std::span<Tensor* const>(outputs), std::span<const Tensor* const>(inputs),
-               [d, sizes](GradContext& c) {
-                 int64_t start = 0;
-                 for (size_t i = 0; i < sizes.size(); ++i) {
-                   if (c.needs(static_cast<int>(i)))
-                     c.set(static_cast<int>(i), c.grad().narrow(d, start, sizes[i].first).to(sizes[i].second));
-                   start += sizes[i].first;
-                 }
-               },
-               Formula::kComposed);
+  set_gradient(
+      "cat", std::span<Tensor* const>(outputs), std::span<const Tensor* const>(inputs),
+      [d, sizes](GradContext& c) {
+        int64_t start = 0;
+        for (size_t i = 0; i < sizes.size(); ++i) {
+          if (c.needs(static_cast<int>(i)))
+            c.set(static_cast<int>(i),
+                  c.grad().narrow(d, start, sizes[i].first).to(sizes[i].second));
+          start += sizes[i].first;
+        }
+      },
+      Formula::kComposed);
   return out;
 }
 
@@ -65,7 +68,8 @@ Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
   std::vector<Tensor> raised;
   for (const Tensor& t : tensors) {
     if (t.shape() != tensors[0].shape())
-      raise<ShapeError>("stack: {} and {} must have the same shape.", describe(tensors[0]), describe(t));
+      raise<ShapeError>("stack: {} and {} must have the same shape.", describe(tensors[0]),
+                        describe(t));
     raised.push_back(t.unsqueeze(dim));
   }
   return cat(raised, tensors.empty() ? 0 : normalize_dim(dim, tensors[0].dim() + 1, "stack"));
@@ -83,8 +87,9 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
 
 Tensor pad(const Tensor& x, std::span<const int64_t> amounts, Scalar value) {
   if (amounts.size() % 2 != 0 || static_cast<int>(amounts.size() / 2) > x.dim())
-    raise<ShapeError>("pad: {} amounts for {}: two for each padded dimension, last dimension first.",
-                      amounts.size(), describe(x));
+    raise<ShapeError>(
+        "pad: {} amounts for {}: two for each padded dimension, last dimension first.",
+        amounts.size(), describe(x));
   Tensor source = x;  // negative amounts first cut x, so only growing is left
   Shape shape = x.shape();
   Dims before = Dims::filled(x.dim(), 0);
@@ -92,7 +97,8 @@ Tensor pad(const Tensor& x, std::span<const int64_t> amounts, Scalar value) {
     const int d = x.dim() - 1 - static_cast<int>(i);
     const int64_t left = amounts[2 * i], right = amounts[2 * i + 1];
     if (shape[d] + std::min<int64_t>(left, 0) + std::min<int64_t>(right, 0) < 0)
-      raise<ShapeError>("pad: cutting {} and {} leaves nothing of dim {} of {}.", -left, -right, d, describe(x));
+      raise<ShapeError>("pad: cutting {} and {} leaves nothing of dim {} of {}.", -left, -right, d,
+                        describe(x));
     source = source.narrow(d, std::max<int64_t>(-left, 0),
                            shape[d] + std::min<int64_t>(left, 0) + std::min<int64_t>(right, 0));
     shape[d] += left + right;
@@ -100,17 +106,21 @@ Tensor pad(const Tensor& x, std::span<const int64_t> amounts, Scalar value) {
   }
   Tensor out = full(shape, value, x.dtype());
   Layout inner = out.layout();
-  for (int d = 0; d < x.dim(); ++d) inner = narrow_layout(inner, d, before[d], source.shape()[d], 1);
+  for (int d = 0; d < x.dim(); ++d)
+    inner = narrow_layout(inner, d, before[d], source.shape()[d], 1);
   {
     const NoGrad no_grad;
     alias(out, inner).copy_(source);
   }
   if (needs_grad(source))
-    set_gradient("pad", out, {&source}, [before, s = source.shape()](GradContext& c) {
-      Tensor g = c.grad();
-      for (int d = 0; d < s.rank(); ++d) g = g.narrow(d, before[d], s[d]);
-      c.set(0, g);
-    }, Formula::kComposed);
+    set_gradient(
+        "pad", out, {&source},
+        [before, s = source.shape()](GradContext& c) {
+          Tensor g = c.grad();
+          for (int d = 0; d < s.rank(); ++d) g = g.narrow(d, before[d], s[d]);
+          c.set(0, g);
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -121,12 +131,18 @@ namespace {
 using Inputs = const std::vector<Tensor>&;
 std::vector<Sample> cat_samples(SampleMaker& m) {
   return {{"dim 0", {m.normal({2, 3}), m.normal({1, 3})}, [](Inputs t) { return cat(t, 0); }},
-          {"dim -1, three", {m.normal({2, 1}), m.normal({2, 2}), m.normal({2, 3})}, [](Inputs t) { return cat(t, -1); }},
-          {"with an empty one", {m.normal({2, 3}), m.normal({0, 3})}, [](Inputs t) { return cat(t, 0); }}};
+          {"dim -1, three",
+           {m.normal({2, 1}), m.normal({2, 2}), m.normal({2, 3})},
+           [](Inputs t) { return cat(t, -1); }},
+          {"with an empty one", {m.normal({2, 3}), m.normal({0, 3})}, [](Inputs t) {
+             return cat(t, 0);
+           }}};
 }
 std::vector<Sample> stack_samples(SampleMaker& m) {
   return {{"dim 0", {m.normal({2, 3}), m.normal({2, 3})}, [](Inputs t) { return stack(t, 0); }},
-          {"last", {m.normal({2}), m.normal({2}), m.normal({2})}, [](Inputs t) { return stack(t, -1); }},
+          {"last",
+           {m.normal({2}), m.normal({2}), m.normal({2})},
+           [](Inputs t) { return stack(t, -1); }},
           {"scalars", {m.normal({}), m.normal({})}, [](Inputs t) { return stack(t, 0); }}};
 }
 std::vector<Sample> split_samples(SampleMaker& m) {
@@ -135,12 +151,17 @@ std::vector<Sample> split_samples(SampleMaker& m) {
 }
 std::vector<Sample> pad_samples(SampleMaker& m) {
   return {{"last dim", {m.normal({2, 3})}, [](Inputs t) { return pad(t[0], {1, 2}); }},
-          {"two dims, value", {m.normal({2, 2, 3})}, [](Inputs t) { return pad(t[0], {1, 0, 0, 2}, 7.0); }},
+          {"two dims, value",
+           {m.normal({2, 2, 3})},
+           [](Inputs t) { return pad(t[0], {1, 0, 0, 2}, 7.0); }},
           {"cutting", {m.normal({3, 4})}, [](Inputs t) { return pad(t[0], {-1, 1, 2, -2}); }}};
 }
-Cost cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 0); }
+Cost cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 0);
+}
 std::vector<ErrorCase> cat_errors() {
-  return {{"sizes", [] { cat({zeros({2, 3}), zeros({2, 2})}, 0); }, "does not fit f32 [2, 3] along dim 0"},
+  return {{"sizes", [] { cat({zeros({2, 3}), zeros({2, 2})}, 0); },
+           "does not fit f32 [2, 3] along dim 0"},
           {"none", [] { cat(std::span<const Tensor>{}); }, "no tensors"}};
 }
 std::vector<ErrorCase> stack_errors() {
@@ -155,18 +176,20 @@ std::vector<ErrorCase> pad_errors() {
 }
 
 const OpInfo kTable[] = {
-    {"cat", "cat(tensors, dim)", "the tensors behind each other along dim", "the parts of g", "nothing",
-     "copy", cat_samples, cost, cat_errors},
-    {"stack", "stack(tensors, dim)", "the tensors along a new dimension", "the parts of g", "nothing", "copy",
-     stack_samples, cost, stack_errors},
-    {"split", "split(x, size, dim)", "views of size elements along dim", "g where it was taken", "nothing",
-     "", split_samples, cost, split_errors},
-    {"pad", "pad(x, amounts, value)", "x with constant borders", "the inner part of g", "nothing", "copy",
-     pad_samples, cost, pad_errors},
+    {"cat", "cat(tensors, dim)", "the tensors behind each other along dim", "the parts of g",
+     "nothing", "copy", cat_samples, cost, cat_errors},
+    {"stack", "stack(tensors, dim)", "the tensors along a new dimension", "the parts of g",
+     "nothing", "copy", stack_samples, cost, stack_errors},
+    {"split", "split(x, size, dim)", "views of size elements along dim", "g where it was taken",
+     "nothing", "", split_samples, cost, split_errors},
+    {"pad", "pad(x, amounts, value)", "x with constant borders", "the inner part of g", "nothing",
+     "copy", pad_samples, cost, pad_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> shape_ops() { return kTable; }
+std::span<const OpInfo> shape_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -32,9 +32,14 @@ Tensor along_last(const Tensor& x, bool log_form) {
       const int64_t cols = g.shape().back();
       with_float(g.dtype(), "softmax", [&](auto type) {
         using T = decltype(type);
-        const kernels::SoftmaxGradArgs<T> args{cols ? g.numel() / cols : 0, cols,
-                                               out_values.data<T>(), cols, g.data<T>(), cols,
-                                               dx.data<T>(), cols};
+        const kernels::SoftmaxGradArgs<T> args{cols ? g.numel() / cols : 0,
+                                               cols,
+                                               out_values.data<T>(),
+                                               cols,
+                                               g.data<T>(),
+                                               cols,
+                                               dx.data<T>(),
+                                               cols};
         log_form ? kernels::log_softmax_grad(args) : kernels::softmax_grad(args);
       });
       c.set(0, dx);
@@ -51,8 +56,12 @@ Tensor along(const Tensor& x, int64_t dim, bool log_form) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t dim) { return along(x, dim, false); }
-Tensor log_softmax(const Tensor& x, int64_t dim) { return along(x, dim, true); }
+Tensor softmax(const Tensor& x, int64_t dim) {
+  return along(x, dim, false);
+}
+Tensor log_softmax(const Tensor& x, int64_t dim) {
+  return along(x, dim, true);
+}
 
 // ---- the table
 
@@ -71,7 +80,9 @@ std::vector<Sample> samples(SampleMaker& m) {
           {"empty", {m.normal({0, 4})}, along_dim(-1)},
           {"scalar", {m.normal({})}, along_dim(0)}};
 }
-Cost cost(const Sample& s, const Tensor& out) { return streaming_cost(s, out, 8); }
+Cost cost(const Sample& s, const Tensor& out) {
+  return streaming_cost(s, out, 8);
+}
 std::vector<ErrorCase> errors() {
   return {{"dim", [] { softmax(zeros({2, 3}), 2); }, "dim 2 is out of range"},
           {"integers", [] { softmax(zeros({2}, DType::kI64), 0); }, "no kernel for i64"}};
@@ -86,6 +97,8 @@ const OpInfo kTable[] = {
 
 }  // namespace
 
-std::span<const OpInfo> softmax_ops() { return kTable; }
+std::span<const OpInfo> softmax_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

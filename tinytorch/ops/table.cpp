@@ -11,8 +11,8 @@ std::span<const OpInfo* const> all_ops() {
     std::vector<const OpInfo*> list;
     for (const std::span<const OpInfo> family :
          {view_ops(), copy_ops(), shape_ops(), unary_ops(), binary_ops(), reduce_ops(), index_ops(),
-          matmul_ops(), conv_ops(), pool_ops(), norm_ops(), softmax_ops(), loss_ops(), attention_ops(),
-          random_ops()})
+          matmul_ops(), conv_ops(), pool_ops(), norm_ops(), softmax_ops(), loss_ops(),
+          attention_ops(), random_ops()})
       for (const OpInfo& op : family) list.push_back(&op);
     return list;
   }();
@@ -22,7 +22,9 @@ std::span<const OpInfo* const> all_ops() {
 Cost streaming_cost(const Sample& sample, const Tensor& out, double flops_per_element) {
   Cost cost;
   cost.flops = flops_per_element * static_cast<double>(out.numel());
-  const auto bytes = [](const Tensor& t) { return static_cast<double>(t.numel()) * item_size(t.dtype()); };
+  const auto bytes = [](const Tensor& t) {
+    return static_cast<double>(t.numel()) * item_size(t.dtype());
+  };
   for (const Tensor& t : sample.inputs) cost.bytes += bytes(t);
   cost.bytes += bytes(out);
   return cost;
@@ -39,7 +41,8 @@ double SampleMaker::next() {
 
 Tensor SampleMaker::uniform(const Shape& shape, double low, double high) {
   Tensor t = empty(shape);
-  for (int64_t i = 0; i < t.numel(); ++i) t.data<float>()[i] = static_cast<float>(low + (high - low) * next());
+  for (int64_t i = 0; i < t.numel(); ++i)
+    t.data<float>()[i] = static_cast<float>(low + (high - low) * next());
   return t;
 }
 
@@ -59,7 +62,8 @@ Tensor SampleMaker::distinct(const Shape& shape) {
   for (int64_t i = 0; i < n; ++i)  // 0.03 apart, half below zero, none at zero
     values.push_back((static_cast<float>(i - n / 2) + 0.5f) * 0.03f);
   for (int64_t i = n - 1; i > 0; --i)
-    std::swap(values[static_cast<size_t>(i)], values[static_cast<size_t>(next() * static_cast<double>(i + 1))]);
+    std::swap(values[static_cast<size_t>(i)],
+              values[static_cast<size_t>(next() * static_cast<double>(i + 1))]);
   return from_vector(values, shape);
 }
 

@@ -187,24 +187,31 @@ constexpr PointwiseRows by_hand(PointwiseRows rows, kernels::RowFn f32, kernels:
 }
 
 #define TINYTORCH_UNARY(Formula) TINYTORCH_ROWS(Formula::fwd), TINYTORCH_ROWS(Formula::bwd)
-constexpr Unary kNeg = {"neg", TINYTORCH_ROWS_INTEGER(Neg::fwd), TINYTORCH_ROWS(Neg::bwd), Keep::kInput, 0.15};
-constexpr Unary kExp = {"exp", by_hand(TINYTORCH_ROWS(Exp::fwd), kernels::loops::exp_row<float>, kernels::loops::exp_row<double>),
+constexpr Unary kNeg = {"neg", TINYTORCH_ROWS_INTEGER(Neg::fwd), TINYTORCH_ROWS(Neg::bwd),
+                        Keep::kInput, 0.15};
+constexpr Unary kExp = {"exp",
+                        by_hand(TINYTORCH_ROWS(Exp::fwd), kernels::loops::exp_row<float>,
+                                kernels::loops::exp_row<double>),
                         TINYTORCH_ROWS(Exp::bwd), Keep::kOutput, 0.3};
 constexpr Unary kLog = {"log", TINYTORCH_UNARY(Log), Keep::kInput, 0.3};
 constexpr Unary kSqrt = {"sqrt", TINYTORCH_UNARY(Sqrt), Keep::kOutput, 0.3};
 constexpr Unary kRsqrt = {"rsqrt", TINYTORCH_UNARY(Rsqrt), Keep::kOutput, 0.5};
 constexpr Unary kTanh = {"tanh", TINYTORCH_UNARY(Tanh), Keep::kOutput, 0.4};
 constexpr Unary kSigmoid = {"sigmoid", TINYTORCH_UNARY(Sigmoid), Keep::kOutput, 0.4};
-constexpr Unary kRelu = {"relu", by_hand(TINYTORCH_ROWS_INTEGER(Relu::fwd), kernels::loops::relu_row<float>, kernels::loops::relu_row<double>),
+constexpr Unary kRelu = {"relu",
+                         by_hand(TINYTORCH_ROWS_INTEGER(Relu::fwd), kernels::loops::relu_row<float>,
+                                 kernels::loops::relu_row<double>),
                          TINYTORCH_ROWS(Relu::bwd), Keep::kOutput, 0.15};
 constexpr Unary kSilu = {"silu", TINYTORCH_UNARY(Silu), Keep::kInput, 0.4};
 constexpr Unary kGelu = {"gelu", TINYTORCH_UNARY(Gelu), Keep::kInput, 0.6};
 constexpr Unary kGeluTanh = {"gelu_tanh", TINYTORCH_UNARY(GeluTanh), Keep::kInput, 0.6};
-constexpr Unary kSquare = {"square", TINYTORCH_ROWS_INTEGER(Square::fwd), TINYTORCH_ROWS(Square::bwd), Keep::kInput, 0.15};
+constexpr Unary kSquare = {"square", TINYTORCH_ROWS_INTEGER(Square::fwd),
+                           TINYTORCH_ROWS(Square::bwd), Keep::kInput, 0.15};
 constexpr Unary kClamp = {"clamp", TINYTORCH_UNARY(Clamp), Keep::kInput, 0.15};
 
 // dx from g and the saved value, each of which may lie in any order.
-Tensor unary_gradient(const Unary& op, const Tensor& g, const Tensor& saved, const FormulaNumbers& params) {
+Tensor unary_gradient(const Unary& op, const Tensor& g, const Tensor& saved,
+                      const FormulaNumbers& params) {
   const Tensor* inputs[] = {&g, &saved};
   return run_pointwise(op.name, op.bwd, g.dtype(), g.dtype(), inputs, &params, op.ns);
 }
@@ -212,31 +219,56 @@ Tensor unary_gradient(const Unary& op, const Tensor& g, const Tensor& saved, con
 Tensor apply(const Unary& op, const Tensor& given, FormulaNumbers params = {}) {
   // As in PyTorch, functions with real results take integers as f32. bf16 is computed in f32.
   if (!op.fwd.loops[static_cast<int>(given.dtype())]) {
-    if (given.dtype() == DType::kBF16) return apply(op, given.to(DType::kF32), params).to(DType::kBF16);
-    if (!is_floating(given.dtype()) && &op != &kClamp) return apply(op, given.to(DType::kF32), params);
+    if (given.dtype() == DType::kBF16)
+      return apply(op, given.to(DType::kF32), params).to(DType::kBF16);
+    if (!is_floating(given.dtype()) && &op != &kClamp)
+      return apply(op, given.to(DType::kF32), params);
   }
   const Tensor* inputs[] = {&given};
   Tensor out = run_pointwise(op.name, op.fwd, given.dtype(), given.dtype(), inputs, &params, op.ns);
   if (needs_grad(given))
-    set_gradient(op.name, out, {&given},
-                 [&op, saved = op.keep == Keep::kInput ? Saved(given) : Saved::output(out),
-                  params](GradContext& c) { c.set(0, unary_gradient(op, c.grad(), saved.get(c), params)); });
+    set_gradient(
+        op.name, out, {&given},
+        [&op, saved = op.keep == Keep::kInput ? Saved(given) : Saved::output(out),
+         params](GradContext& c) { c.set(0, unary_gradient(op, c.grad(), saved.get(c), params)); });
   return out;
 }
 
 }  // namespace
 
-Tensor neg(const Tensor& x) { return apply(kNeg, x); }
-Tensor exp(const Tensor& x) { return apply(kExp, x); }
-Tensor log(const Tensor& x) { return apply(kLog, x); }
-Tensor sqrt(const Tensor& x) { return apply(kSqrt, x); }
-Tensor rsqrt(const Tensor& x) { return apply(kRsqrt, x); }
-Tensor tanh(const Tensor& x) { return apply(kTanh, x); }
-Tensor sigmoid(const Tensor& x) { return apply(kSigmoid, x); }
-Tensor relu(const Tensor& x) { return apply(kRelu, x); }
-Tensor silu(const Tensor& x) { return apply(kSilu, x); }
-Tensor square(const Tensor& x) { return apply(kSquare, x); }
-Tensor gelu(const Tensor& x, GeluForm form) { return apply(form == GeluForm::kErf ? kGelu : kGeluTanh, x); }
+Tensor neg(const Tensor& x) {
+  return apply(kNeg, x);
+}
+Tensor exp(const Tensor& x) {
+  return apply(kExp, x);
+}
+Tensor log(const Tensor& x) {
+  return apply(kLog, x);
+}
+Tensor sqrt(const Tensor& x) {
+  return apply(kSqrt, x);
+}
+Tensor rsqrt(const Tensor& x) {
+  return apply(kRsqrt, x);
+}
+Tensor tanh(const Tensor& x) {
+  return apply(kTanh, x);
+}
+Tensor sigmoid(const Tensor& x) {
+  return apply(kSigmoid, x);
+}
+Tensor relu(const Tensor& x) {
+  return apply(kRelu, x);
+}
+Tensor silu(const Tensor& x) {
+  return apply(kSilu, x);
+}
+Tensor square(const Tensor& x) {
+  return apply(kSquare, x);
+}
+Tensor gelu(const Tensor& x, GeluForm form) {
+  return apply(form == GeluForm::kErf ? kGelu : kGeluTanh, x);
+}
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) raise<ConfigError>("clamp: the bounds {} and {} are no range.", low, high);
   return apply(kClamp, x, {low, high});
@@ -247,21 +279,39 @@ Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form) {
 }
 Tensor activation_gradient(Fused activation, const Tensor& g, const Tensor& kept) {
   switch (activation) {
-    case Fused::kNone: break;
-    case Fused::kRelu: return unary_gradient(kRelu, g, kept, {});
-    case Fused::kGelu: return gelu_gradient(g, kept, GeluForm::kErf);
-    case Fused::kGeluTanh: return gelu_gradient(g, kept, GeluForm::kTanh);
+    case Fused::kNone:
+      break;
+    case Fused::kRelu:
+      return unary_gradient(kRelu, g, kept, {});
+    case Fused::kGelu:
+      return gelu_gradient(g, kept, GeluForm::kErf);
+    case Fused::kGeluTanh:
+      return gelu_gradient(g, kept, GeluForm::kTanh);
   }
   return g;
 }
 
-Tensor Tensor::exp() const { return tinytorch::exp(*this); }
-Tensor Tensor::log() const { return tinytorch::log(*this); }
-Tensor Tensor::sqrt() const { return tinytorch::sqrt(*this); }
-Tensor Tensor::relu() const { return tinytorch::relu(*this); }
-Tensor Tensor::tanh() const { return tinytorch::tanh(*this); }
-Tensor Tensor::sigmoid() const { return tinytorch::sigmoid(*this); }
-Tensor operator-(const Tensor& a) { return neg(a); }
+Tensor Tensor::exp() const {
+  return tinytorch::exp(*this);
+}
+Tensor Tensor::log() const {
+  return tinytorch::log(*this);
+}
+Tensor Tensor::sqrt() const {
+  return tinytorch::sqrt(*this);
+}
+Tensor Tensor::relu() const {
+  return tinytorch::relu(*this);
+}
+Tensor Tensor::tanh() const {
+  return tinytorch::tanh(*this);
+}
+Tensor Tensor::sigmoid() const {
+  return tinytorch::sigmoid(*this);
+}
+Tensor operator-(const Tensor& a) {
+  return neg(a);
+}
 
 // ---- the table
 
@@ -274,7 +324,9 @@ template <Tensor (*fn)(const Tensor&)>
 std::vector<Sample> samples_in(SampleMaker& m, double low, double high) {
   const auto run = [](Inputs t) { return fn(t[0]); };
   return {{"matrix", {m.uniform({3, 5}, low, high)}, run},
-          {"channels_last", {m.uniform({2, 3, 2, 2}, low, high).contiguous(MemoryFormat::kChannelsLast)}, run},
+          {"channels_last",
+           {m.uniform({2, 3, 2, 2}, low, high).contiguous(MemoryFormat::kChannelsLast)},
+           run},
           {"long", {m.uniform({77}, low, high)}, run},
           {"scalar", {m.uniform({}, low, high)}, run},
           {"empty", {m.uniform({0, 3}, low, high)}, run}};
@@ -289,12 +341,15 @@ std::vector<Sample> positive_samples(SampleMaker& m) {
 }
 std::vector<Sample> relu_samples(SampleMaker& m) {
   const auto run = [](Inputs t) { return relu(t[0]); };
-  return {{"matrix", {m.distinct({3, 5})}, run}, {"long", {m.distinct({77})}, run}, {"empty", {m.distinct({0})}, run}};
+  return {{"matrix", {m.distinct({3, 5})}, run},
+          {"long", {m.distinct({77})}, run},
+          {"empty", {m.distinct({0})}, run}};
 }
 std::vector<Sample> gelu_samples(SampleMaker& m) {
-  return {{"erf", {m.uniform({3, 7}, -4, 4)}, [](Inputs t) { return gelu(t[0]); }},
-          {"tanh", {m.uniform({3, 7}, -4, 4)}, [](Inputs t) { return gelu(t[0], GeluForm::kTanh); }},
-          {"far out", {m.uniform({20}, -12, 12)}, [](Inputs t) { return gelu(t[0]); }}};
+  return {
+      {"erf", {m.uniform({3, 7}, -4, 4)}, [](Inputs t) { return gelu(t[0]); }},
+      {"tanh", {m.uniform({3, 7}, -4, 4)}, [](Inputs t) { return gelu(t[0], GeluForm::kTanh); }},
+      {"far out", {m.uniform({20}, -12, 12)}, [](Inputs t) { return gelu(t[0]); }}};
 }
 std::vector<Sample> clamp_samples(SampleMaker& m) {
   return {{"-0.2 to 0.31", {m.distinct({4, 5})}, [](Inputs t) { return clamp(t[0], -0.2, 0.31); }},
@@ -312,23 +367,32 @@ std::vector<ErrorCase> clamp_errors() {
 const OpInfo kTable[] = {
     {"neg", "neg(x)", "-x", "-g", "nothing", "pointwise", samples<neg>, cost<1>},
     {"exp", "exp(x)", "e^x", "g y", "its output", "pointwise", samples<exp>, cost<10>},
-    {"log", "log(x)", "natural logarithm", "g / x", "x", "pointwise", positive_samples<log>, cost<10>},
-    {"sqrt", "sqrt(x)", "square root", "g / (2 y)", "its output", "pointwise", positive_samples<sqrt>, cost<1>},
-    {"rsqrt", "rsqrt(x)", "1 / sqrt(x)", "-g y^3 / 2", "its output", "pointwise", positive_samples<rsqrt>, cost<2>},
-    {"tanh", "tanh(x)", "hyperbolic tangent", "g (1 - y^2)", "its output", "pointwise", samples<tanh>, cost<15>},
-    {"sigmoid", "sigmoid(x)", "1 / (1 + e^-x)", "g y (1 - y)", "its output", "pointwise", samples<sigmoid>, cost<12>},
-    {"relu", "relu(x)", "max(x, 0)", "g where y > 0, else 0", "its output", "pointwise", relu_samples, cost<1>},
-    {"gelu", "gelu(x, form)", "x Phi(x), exactly or by tanh", "g (Phi(x) + x phi(x))", "x", "pointwise",
-     gelu_samples, cost<20>},
-    {"silu", "silu(x)", "x sigmoid(x)", "g s (1 + x (1 - s)), s = sigmoid(x)", "x", "pointwise", samples<silu>, cost<14>},
+    {"log", "log(x)", "natural logarithm", "g / x", "x", "pointwise", positive_samples<log>,
+     cost<10>},
+    {"sqrt", "sqrt(x)", "square root", "g / (2 y)", "its output", "pointwise",
+     positive_samples<sqrt>, cost<1>},
+    {"rsqrt", "rsqrt(x)", "1 / sqrt(x)", "-g y^3 / 2", "its output", "pointwise",
+     positive_samples<rsqrt>, cost<2>},
+    {"tanh", "tanh(x)", "hyperbolic tangent", "g (1 - y^2)", "its output", "pointwise",
+     samples<tanh>, cost<15>},
+    {"sigmoid", "sigmoid(x)", "1 / (1 + e^-x)", "g y (1 - y)", "its output", "pointwise",
+     samples<sigmoid>, cost<12>},
+    {"relu", "relu(x)", "max(x, 0)", "g where y > 0, else 0", "its output", "pointwise",
+     relu_samples, cost<1>},
+    {"gelu", "gelu(x, form)", "x Phi(x), exactly or by tanh", "g (Phi(x) + x phi(x))", "x",
+     "pointwise", gelu_samples, cost<20>},
+    {"silu", "silu(x)", "x sigmoid(x)", "g s (1 + x (1 - s)), s = sigmoid(x)", "x", "pointwise",
+     samples<silu>, cost<14>},
     {"square", "square(x)", "x^2", "2 g x", "x", "pointwise", samples<square>, cost<1>},
-    {"clamp", "clamp(x, low, high)", "x limited to [low, high]", "g inside and on the bounds, else 0", "x",
-     "pointwise", clamp_samples, cost<2>, clamp_errors},
+    {"clamp", "clamp(x, low, high)", "x limited to [low, high]",
+     "g inside and on the bounds, else 0", "x", "pointwise", clamp_samples, cost<2>, clamp_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> unary_ops() { return kTable; }
+std::span<const OpInfo> unary_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch
 #endif  // HWY_ONCE

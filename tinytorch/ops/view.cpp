@@ -35,9 +35,10 @@ Shape resolve_shape(const Tensor& x, const Shape& asked, const char* op) {
 
 Tensor record_view(const char* name, const Tensor& x, Tensor out) {
   if (needs_grad(x))
-    set_gradient(name, out, {&x},
-                 [shape = x.shape()](GradContext& c) { c.set(0, gradients::view(c.grad(), shape)); },
-                 Formula::kComposed);
+    set_gradient(
+        name, out, {&x},
+        [shape = x.shape()](GradContext& c) { c.set(0, gradients::view(c.grad(), shape)); },
+        Formula::kComposed);
   return out;
 }
 
@@ -48,13 +49,14 @@ Tensor permute_dims(const Tensor& x, std::span<const int> dims) {
     for (size_t i = 0; i < dims.size(); ++i) inverse[dims[i]] = static_cast<int>(i);
     Dims back;
     for (size_t i = 0; i < dims.size(); ++i) back.push_back(inverse[i]);
-    set_gradient("permute", out, {&x},
-                 [back](GradContext& c) {
-                   int order[kMaxDims];
-                   for (int i = 0; i < back.rank(); ++i) order[i] = static_cast<int>(back[i]);
-                   c.set(0, permute_dims(c.grad(), {order, static_cast<size_t>(back.rank())}));
-                 },
-                 Formula::kComposed);
+    set_gradient(
+        "permute", out, {&x},
+        [back](GradContext& c) {
+          int order[kMaxDims];
+          for (int i = 0; i < back.rank(); ++i) order[i] = static_cast<int>(back[i]);
+          c.set(0, permute_dims(c.grad(), {order, static_cast<size_t>(back.rank())}));
+        },
+        Formula::kComposed);
   }
   return out;
 }
@@ -90,11 +92,13 @@ Tensor Tensor::reshape(const Shape& asked) const {
   if (const std::optional<Layout> l = reshape_layout(layout(), to))
     return record_view("reshape", *this, alias(*this, *l));
   const Tensor dense = contiguous();
-  return record_view("reshape", dense, alias(dense, {to, contiguous_strides(to), dense.storage_offset()}));
+  return record_view("reshape", dense,
+                     alias(dense, {to, contiguous_strides(to), dense.storage_offset()}));
 }
 
 Tensor Tensor::flatten(int64_t start, int64_t end) const {
-  const int from = normalize_dim(start, dim(), "flatten"), to = normalize_dim(end, dim(), "flatten");
+  const int from = normalize_dim(start, dim(), "flatten"),
+            to = normalize_dim(end, dim(), "flatten");
   if (dim() == 0) return reshape({1});
   if (from > to) raise<IndexError>("flatten: dim {} lies behind dim {}.", start, end);
   Shape s;
@@ -111,13 +115,15 @@ Tensor Tensor::transpose(int64_t a, int64_t b) const {
   int order[kMaxDims];
   for (int i = 0; i < dim(); ++i) order[i] = i;
   if (dim() > 0)
-    std::swap(order[normalize_dim(a, dim(), "transpose")], order[normalize_dim(b, dim(), "transpose")]);
+    std::swap(order[normalize_dim(a, dim(), "transpose")],
+              order[normalize_dim(b, dim(), "transpose")]);
   return permute_dims(*this, {order, static_cast<size_t>(dim())});
 }
 
 Tensor Tensor::t() const {
   if (dim() > 2)
-    raise<ShapeError>("t: needs at most 2 dimensions, got {}. Hint: transpose(-2, -1).", shape().str());
+    raise<ShapeError>("t: needs at most 2 dimensions, got {}. Hint: transpose(-2, -1).",
+                      shape().str());
   return dim() < 2 ? transpose(0, 0) : transpose(0, 1);
 }
 
@@ -125,7 +131,8 @@ Tensor Tensor::permute(std::initializer_list<int64_t> dims) const {
   int order[kMaxDims];
   bool seen[kMaxDims] = {};
   if (static_cast<int>(dims.size()) != dim())
-    raise<ShapeError>("permute: {} dims given for a tensor of shape {}.", dims.size(), shape().str());
+    raise<ShapeError>("permute: {} dims given for a tensor of shape {}.", dims.size(),
+                      shape().str());
   int n = 0;
   for (const int64_t d : dims) {
     order[n] = normalize_dim(d, dim(), "permute");
@@ -160,7 +167,8 @@ Tensor Tensor::select(int64_t dimension, int64_t index) const {
   if (dim() == 0) raise<IndexError>("select: a scalar cannot be indexed.");
   const int64_t n = shape()[d];
   if (index < -n || index >= n)
-    raise<IndexError>("select: index {} is out of range for dim {} of {}.", index, d, shape().str());
+    raise<IndexError>("select: index {} is out of range for dim {} of {}.", index, d,
+                      shape().str());
   return strided_narrow("select", *this, d, index < 0 ? index + n : index, 1, 1).squeeze(d);
 }
 
@@ -180,9 +188,10 @@ Tensor Tensor::expand(const Shape& asked) const {
     raise<ShapeError>("expand: {} does not expand to a scalar.", shape().str());
   Tensor out = alias(*this, expand_layout(layout(), to));
   if (needs_grad(*this))
-    set_gradient("expand", out, {this},
-                 [s = shape()](GradContext& c) { c.set(0, gradients::expand(c.grad(), s)); },
-                 Formula::kComposed);
+    set_gradient(
+        "expand", out, {this},
+        [s = shape()](GradContext& c) { c.set(0, gradients::expand(c.grad(), s)); },
+        Formula::kComposed);
   return out;
 }
 
@@ -218,11 +227,15 @@ Tensor Tensor::squeeze() const {
 
 namespace {
 
-Cost no_cost(const Sample&, const Tensor&) { return {}; }
+Cost no_cost(const Sample&, const Tensor&) {
+  return {};
+}
 
 template <class F>
 Sample one(SampleMaker& m, std::string label, const Shape& shape, F run) {
-  return {std::move(label), {m.normal(shape)}, [run](const std::vector<Tensor>& in) { return run(in[0]); }};
+  return {std::move(label), {m.normal(shape)}, [run](const std::vector<Tensor>& in) {
+            return run(in[0]);
+          }};
 }
 
 std::vector<Sample> reshape_samples(SampleMaker& m) {
@@ -259,26 +272,32 @@ std::vector<ErrorCase> permute_errors() {
           {"too few", [] { zeros({2, 3}).permute({0}); }, "1 dims given"}};
 }
 std::vector<ErrorCase> slice_errors() {
-  return {{"past the end", [] { zeros({2, 3}).narrow(1, 2, 2); }, "leave dim 1 of [2, 3]"},
-          {"index", [] { zeros({2, 3}).select(0, 2); }, "index 2 is out of range for dim 0 of [2, 3]"}};
+  return {
+      {"past the end", [] { zeros({2, 3}).narrow(1, 2, 2); }, "leave dim 1 of [2, 3]"},
+      {"index", [] { zeros({2, 3}).select(0, 2); }, "index 2 is out of range for dim 0 of [2, 3]"}};
 }
 std::vector<ErrorCase> expand_errors() {
-  return {{"not 1", [] { zeros({2, 3}).expand({4, 3}); }, "[2, 3] does not expand to [4, 3]: dim 0 is 2"}};
+  return {{"not 1", [] { zeros({2, 3}).expand({4, 3}); },
+           "[2, 3] does not expand to [4, 3]: dim 0 is 2"}};
 }
 
 const OpInfo kTable[] = {
-    {"reshape", "x.reshape(shape), view, flatten, squeeze, unsqueeze", "the same elements in row-major order",
-     "reshape of g", "nothing", "", reshape_samples, no_cost, reshape_errors},
+    {"reshape", "x.reshape(shape), view, flatten, squeeze, unsqueeze",
+     "the same elements in row-major order", "reshape of g", "nothing", "", reshape_samples,
+     no_cost, reshape_errors},
     {"permute", "x.permute(dims), transpose, t", "dimension i of the result is dims[i] of x",
      "g permuted back", "nothing", "", permute_samples, no_cost, permute_errors},
-    {"slice", "x.slice(dim, start, end, step), narrow, select", "elements start, start+step, ... of dim",
-     "g where it was taken, 0 elsewhere", "nothing", "", slice_samples, no_cost, slice_errors},
-    {"expand", "x.expand(shape)", "sizes of 1 repeated without a copy", "g summed over what was repeated",
-     "nothing", "", expand_samples, no_cost, expand_errors},
+    {"slice", "x.slice(dim, start, end, step), narrow, select",
+     "elements start, start+step, ... of dim", "g where it was taken, 0 elsewhere", "nothing", "",
+     slice_samples, no_cost, slice_errors},
+    {"expand", "x.expand(shape)", "sizes of 1 repeated without a copy",
+     "g summed over what was repeated", "nothing", "", expand_samples, no_cost, expand_errors},
 };
 
 }  // namespace
 
-std::span<const OpInfo> view_ops() { return kTable; }
+std::span<const OpInfo> view_ops() {
+  return kTable;
+}
 
 }  // namespace tinytorch

@@ -35,7 +35,8 @@ kernels::ParamChunk<T> whole(const Tensor& p, const Tensor& g) {
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> state_names)
+Optimizer::Optimizer(std::vector<Tensor> parameters, double lr,
+                     std::vector<std::string> state_names)
     : parameters_(std::move(parameters)),
       lr_(lr),
       state_names_(std::move(state_names)),
@@ -45,8 +46,9 @@ Optimizer::Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std:
   for (const Tensor& p : parameters_)
     if (!p.is_leaf() || !p.requires_grad() || !p.is_dense() ||
         (p.dtype() != DType::kF32 && p.dtype() != DType::kF64))
-      raise<ConfigError>("an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}.",
-                         dtype_name(p.dtype()), p.shape().str());
+      raise<ConfigError>(
+          "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}.",
+          dtype_name(p.dtype()), p.shape().str());
 }
 
 void Optimizer::zero_grad() {
@@ -74,8 +76,9 @@ void Optimizer::for_each_group(Run run) {
       state_[i].back().zero_();
     }
     const int64_t step = ++steps_[i];
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group& o) { return o.dtype == p.dtype() && o.step == step; });
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& o) {
+      return o.dtype == p.dtype() && o.step == step;
+    });
     if (group == groups.end()) {
       groups.push_back({p.dtype(), step, {}, {}});
       group = groups.end() - 1;
@@ -106,7 +109,8 @@ std::vector<std::pair<std::string, Tensor>> Optimizer::state_tensors() const {
 void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& tensors,
                            const std::vector<int64_t>& steps) {
   if (steps.size() != parameters_.size())
-    raise<IoError>("optimizer state: {} step counts for {} parameters.", steps.size(), parameters_.size());
+    raise<IoError>("optimizer state: {} step counts for {} parameters.", steps.size(),
+                   parameters_.size());
   std::vector<std::vector<Tensor>> state(parameters_.size());
   size_t used = 0;
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -130,21 +134,21 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& te
     }
   }
   if (used != tensors.size())
-    raise<IoError>("optimizer state: {} of {} tensors belong to another optimizer.", tensors.size() - used,
-                   tensors.size());
+    raise<IoError>("optimizer state: {} of {} tensors belong to another optimizer.",
+                   tensors.size() - used, tensors.size());
   state_ = std::move(state);
   steps_ = steps;
 }
 
 Sgd::Sgd(std::vector<Tensor> parameters, const SgdOptions& o)
-    : Optimizer(std::move(parameters), o.lr,
-                o.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}),
+    : Optimizer(
+          std::move(parameters), o.lr,
+          o.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}),
       options_(o) {
   check_positive("sgd", "lr", o.lr, true);
   check_positive("sgd", "momentum", o.momentum, true);
   check_positive("sgd", "weight_decay", o.weight_decay, true);
-  if (o.nesterov && o.momentum == 0)
-    raise<ConfigError>("sgd: nesterov needs a momentum.");
+  if (o.nesterov && o.momentum == 0) raise<ConfigError>("sgd: nesterov needs a momentum.");
 }
 
 void Sgd::step() {
@@ -171,7 +175,8 @@ Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& o)
   check_positive(name, "eps", o.eps, true);
   check_positive(name, "weight_decay", o.weight_decay, true);
   for (const double beta : {o.beta1, o.beta2})
-    if (!(beta >= 0 && beta < 1)) raise<ConfigError>("{}: betas must lie in [0, 1), got {}.", name, beta);
+    if (!(beta >= 0 && beta < 1))
+      raise<ConfigError>("{}: betas must lie in [0, 1), got {}.", name, beta);
 }
 
 void Adam::step() {
@@ -180,7 +185,8 @@ void Adam::step() {
       using T = std::remove_pointer_t<decltype(chunks[0].p)>;
       kernels::AdamArgs<T> args;
       args.chunks = chunks;
-      args.lr = lr_, args.beta1 = options_.beta1, args.beta2 = options_.beta2, args.eps = options_.eps;
+      args.lr = lr_, args.beta1 = options_.beta1, args.beta2 = options_.beta2,
+      args.eps = options_.eps;
       args.weight_decay = options_.weight_decay, args.decoupled = options_.decoupled;
       args.bias_correction1 = 1 - std::pow(options_.beta1, static_cast<double>(group.step));
       args.bias_correction2 = 1 - std::pow(options_.beta2, static_cast<double>(group.step));
@@ -219,7 +225,9 @@ struct GradTables {
 
 }  // namespace
 
-double grad_norm(const std::vector<Tensor>& parameters) { return GradTables(parameters).norm(); }
+double grad_norm(const std::vector<Tensor>& parameters) {
+  return GradTables(parameters).norm();
+}
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
   const GradTables tables(parameters);

@@ -63,7 +63,8 @@ class Sgd : public Optimizer {
 
 struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  bool decoupled = false;  // AdamW: weight_decay (PyTorch's default there is 0.01) apart from the moments
+  bool decoupled =
+      false;  // AdamW: weight_decay (PyTorch's default there is 0.01) apart from the moments
 };
 class Adam : public Optimizer {
  public:

@@ -10,7 +10,9 @@
 namespace tinytorch {
 namespace {
 
-Tensor leaf(std::initializer_list<double> values) { return Tensor::of(values).set_requires_grad(); }
+Tensor leaf(std::initializer_list<double> values) {
+  return Tensor::of(values).set_requires_grad();
+}
 
 std::string message_of(const std::function<void()>& run) {
   try {
@@ -49,7 +51,8 @@ TEST(Autograd, AMillionNodesNeitherOverflowNorSlow) {
     for (int i = 0; i < n; ++i) y = y + x;
     const auto start = std::chrono::steady_clock::now();
     y.backward();
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     EXPECT_EQ(x.grad().item(), n + 1);
     return s;
   };
@@ -81,7 +84,9 @@ TEST(Autograd, AChangeInPlaceOfASavedValueIsReported) {
     b.add_(1.0);
   }
   const std::string text = message_of([&] { y.backward(); });
-  EXPECT_NE(text.find("backward of mul: a saved input of shape [2] was changed in place"), std::string::npos) << text;
+  EXPECT_NE(text.find("backward of mul: a saved input of shape [2] was changed in place"),
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("version 1, saved at version 0"), std::string::npos) << text;
 }
 
@@ -95,16 +100,18 @@ TEST(Autograd, AViewSharesTheVersionOfItsBase) {
 
 TEST(Autograd, LeavesAndViewsInAGraphCannotBeChangedInPlace) {
   Tensor a = leaf({2, 3});
-  EXPECT_NE(message_of([&] { a.add_(1.0); }).find("a leaf of shape [2] that requires a gradient"), std::string::npos);
+  EXPECT_NE(message_of([&] { a.add_(1.0); }).find("a leaf of shape [2] that requires a gradient"),
+            std::string::npos);
   Tensor b = a * 2.0;
-  EXPECT_NE(message_of([&] { b.narrow(0, 0, 1).mul_(2.0); }).find("a view of shape [1]"), std::string::npos);
+  EXPECT_NE(message_of([&] { b.narrow(0, 0, 1).mul_(2.0); }).find("a view of shape [1]"),
+            std::string::npos);
   EXPECT_EQ(to_vector<float>(a), (std::vector<float>{2, 3}));
 }
 
 TEST(Autograd, InPlaceOperationsInAGraphAreDifferentiated) {
   Tensor a = leaf({2, 3});
   Tensor b = a * 2.0;
-  b.add_(a);         // 3a
+  b.add_(a);                   // 3a
   b.mul_(b.detach().clone());  // times 6, 9
   b.sum().backward();
   EXPECT_EQ(to_vector<float>(a.grad()), (std::vector<float>{18, 27}));
@@ -185,9 +192,14 @@ TEST(Autograd, CheckpointGivesTheSameGradientsAndRandomNumbers) {
 
 TEST(Autograd, BackwardNeedsAScalarOrAGradient) {
   Tensor a = leaf({1, 2});
-  EXPECT_NE(message_of([&] { (a * 2.0).backward(); }).find("only a scalar starts with 1"), std::string::npos);
-  EXPECT_NE(message_of([&] { Tensor::of({1}).backward(); }).find("has no graph"), std::string::npos);
-  EXPECT_NE(message_of([&] { zeros({2}, DType::kI64).set_requires_grad(); }).find("dtype i64 has no gradient"), std::string::npos);
+  EXPECT_NE(message_of([&] { (a * 2.0).backward(); }).find("only a scalar starts with 1"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { Tensor::of({1}).backward(); }).find("has no graph"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              zeros({2}, DType::kI64).set_requires_grad();
+            }).find("dtype i64 has no gradient"),
+            std::string::npos);
 }
 
 TEST(Autograd, GradCheckFindsAWrongGradient) {

@@ -19,7 +19,9 @@ namespace {
 
 using Inputs = std::vector<Tensor>;
 
-std::string at(const OpInfo& op, const Sample& sample) { return std::string(op.name) + ": " + sample.label; }
+std::string at(const OpInfo& op, const Sample& sample) {
+  return std::string(op.name) + ": " + sample.label;
+}
 
 // Calls check(op, sample) for every sample of every operation.
 template <class Check>
@@ -77,8 +79,8 @@ double difference(const Tensor& a, const Tensor& b) {
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   const Tensor x = a.contiguous(), y = b.contiguous();
-  return x.numel() == 0 ||
-         std::memcmp(x.raw_data(), y.raw_data(), static_cast<size_t>(x.numel()) * item_size(x.dtype())) == 0;
+  return x.numel() == 0 || std::memcmp(x.raw_data(), y.raw_data(),
+                                       static_cast<size_t>(x.numel()) * item_size(x.dtype())) == 0;
 }
 
 // Output and gradients of all floating inputs, for an output gradient of fixed pattern.
@@ -99,7 +101,9 @@ Inputs forward_and_gradients(const Sample& sample, const Inputs& inputs) {
   return result;
 }
 
-bool has_gradient(const OpInfo& op) { return std::strncmp(op.gradient, "none", 4) != 0; }
+bool has_gradient(const OpInfo& op) {
+  return std::strncmp(op.gradient, "none", 4) != 0;
+}
 
 TEST(OpSuite, EveryOperationIsDescribed) {
   std::set<std::string> names;
@@ -114,7 +118,8 @@ TEST(OpSuite, EveryOperationIsDescribed) {
     std::string list = op->kernels;
     for (size_t begin = 0; begin < list.size();) {
       const size_t end = std::min(list.find(' ', begin), list.size());
-      EXPECT_NE(kernels::find_kernel(list.substr(begin, end - begin)), nullptr) << list.substr(begin, end - begin);
+      EXPECT_NE(kernels::find_kernel(list.substr(begin, end - begin)), nullptr)
+          << list.substr(begin, end - begin);
       begin = end + 1;
     }
   }
@@ -125,7 +130,8 @@ TEST(OpSuite, GradientsEqualCentralDifferencesInF64) {
   for_each_sample([](const OpInfo& op, const Sample& sample) {
     if (!has_gradient(op)) return;
     const Inputs inputs = convert(sample.inputs, DType::kF64, true);
-    const GradCheck check = grad_check([&](const Inputs& in) { return sample.run(in); }, inputs, 1e-6, op.tolerance);
+    const GradCheck check =
+        grad_check([&](const Inputs& in) { return sample.run(in); }, inputs, 1e-6, op.tolerance);
     EXPECT_TRUE(check.ok) << check.message;
   });
 }
@@ -201,7 +207,8 @@ TEST(OpSuite, BitsDoNotDependOnThreads) {
     Inputs reference;
     for (const int threads : {1, 2, 3}) {
       set_num_threads(threads);
-      const Inputs result = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
+      const Inputs result =
+          forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));
       if (threads == 1) reference = result;
       for (size_t i = 0; i < result.size(); ++i)
         if (result[i].defined()) {
@@ -213,7 +220,8 @@ TEST(OpSuite, BitsDoNotDependOnThreads) {
 }
 
 TEST(OpSuite, BitsDoNotDependOnTheVectorWidth) {
-  if (!kernels::set_isa("avx512") || !kernels::set_isa("avx2")) GTEST_SKIP() << "needs AVX-512 and AVX2";
+  if (!kernels::set_isa("avx512") || !kernels::set_isa("avx2"))
+    GTEST_SKIP() << "needs AVX-512 and AVX2";
   for_each_sample([](const OpInfo&, const Sample& sample) {
     kernels::set_isa("avx512");
     const Inputs wide = forward_and_gradients(sample, convert(sample.inputs, DType::kF32, true));

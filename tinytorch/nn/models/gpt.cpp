@@ -1,5 +1,5 @@
-// GPT-2's decoder (Radford et al. 2019) with nanoGPT's names and Linear layouts: tokens (b, t) i64 to
-// logits (b, t, vocab_size). The head shares the token embedding's weight.
+// GPT-2's decoder (Radford et al. 2019) with nanoGPT's names and Linear layouts: tokens (b, t) i64
+// to logits (b, t, vocab_size). The head shares the token embedding's weight.
 #include <cmath>
 
 #include "tinytorch/core/format.h"
@@ -27,8 +27,10 @@ class Decoder : public Module {
     if (tokens.dim() != 2)
       raise<ShapeError>("gpt: tokens {} must be (batch, time).", tokens.shape().str());
     if (t > room)
-      raise<ShapeError>("gpt: {} tokens do not fit the block size {}. Hint: cut the input, or train with a "
-                        "larger model.block_size.", t, room);
+      raise<ShapeError>(
+          "gpt: {} tokens do not fit the block size {}. Hint: cut the input, or train with a "
+          "larger model.block_size.",
+          t, room);
     Tensor x = drop(wte(tokens) + wpe(arange(t)));
     for (const auto& [name, block] : blocks.children()) x = (*block)(x);
     return ln_f(x);
@@ -60,14 +62,16 @@ class Gpt : public Module {
 
 std::shared_ptr<Module> make_gpt(const ModelSpec& spec) {
   if (spec.n_layer < 1 || spec.block_size < 1)
-    raise<ConfigError>("gpt: n_layer {} and block_size {} must be positive.", spec.n_layer, spec.block_size);
+    raise<ConfigError>("gpt: n_layer {} and block_size {} must be positive.", spec.n_layer,
+                       spec.block_size);
   auto model = make<Gpt>(spec);
   // GPT-2's start: N(0, 0.02), biases 0; projections back into the residual stream smaller by the
   // square root of their number.
   for (auto& [name, tensor] : model->named_parameters()) {
     const bool residual = name.ends_with("c_proj.weight");
     if (tensor.dim() == 2)
-      init::normal_(tensor, 0, residual ? 0.02 / std::sqrt(2.0 * static_cast<double>(spec.n_layer)) : 0.02);
+      init::normal_(tensor, 0,
+                    residual ? 0.02 / std::sqrt(2.0 * static_cast<double>(spec.n_layer)) : 0.02);
     else if (name.ends_with(".bias"))
       init::constant_(tensor, 0);
   }

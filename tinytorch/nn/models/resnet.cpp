@@ -63,7 +63,8 @@ class ResNet20 : public Module {
       : conv1_(add<Conv2d>("conv1", spec.in_channels, 16, 3, convolution(1, 1))),
         bn1_(add<BatchNorm2d>("bn1", 16)) {
     if (spec.image_size < 4)
-      raise<ConfigError>("resnet20: images of {0}x{0} are too small; at least 4x4.", spec.image_size);
+      raise<ConfigError>("resnet20: images of {0}x{0} are too small; at least 4x4.",
+                         spec.image_size);
     int64_t in = 16;
     for (int stage = 0; stage < 3; ++stage) {
       auto blocks = make<Sequential>();

@@ -1,0 +1,57 @@
+// tito train: an experiment from a TOML file.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/training.h"
+
+namespace tinytorch::cli {
+
+namespace {
+
+int run(const Args& args) {
+  std::vector<std::string> words = args.list("CONFIG");
+  const std::string resume = args.text("--resume");
+  // The first word is the file unless it is an assignment; with --resume the run's own config
+  // counts.
+  std::string file;
+  if (!words.empty() && words[0].find('=') == std::string::npos) {
+    file = words[0];
+    words.erase(words.begin());
+  }
+  if (file.empty() && resume.empty())
+    throw ConfigError(
+        "train: no CONFIG.toml is given. Example: tito train examples/digits-mlp.toml "
+        "train.epochs=3");
+  Config config = Config::load(resume.empty() ? file : RunFolder::open(resume).config_file());
+  if (resume.empty()) config.override_from_environment();
+  for (const std::string& word : words) config.override_with(word);
+  const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);
+  const TrainingResult result = run_training(config, folder, !resume.empty());
+  if (args.json()) {
+    print_json(result.report);
+  } else if (result.finished) {
+    fmt::print("test accuracy {:.2f} %, test loss {:.4f} after {} steps; run in {}\n",
+               100 * result.report["test_accuracy"].get<double>(),
+               result.report["test_loss"].get<double>(), result.report["steps"].get<int64_t>(),
+               folder.path());
+  }
+  if (result.finished) return kOk;
+  fmt::print(stderr, "interrupted after step {}; go on with: tito train --resume {}\n",
+             result.report["steps"].get<int64_t>(), folder.path());
+  return kInterrupted;
+}
+
+}  // namespace
+
+extern const Command train_command{
+    "train",
+    "train a model as a TOML file describes it",
+    "tito train examples/digits-mlp.toml optim.lr=0.003 train.epochs=5",
+    {{"CONFIG", "CONFIG.toml, then overrides key=value", false, true}},
+    {{"--resume", "RUN_DIR",
+      "go on with a run from its newest checkpoint, with the run's own config"}},
+    run};
+
+}  // namespace tinytorch::cli

@@ -1,0 +1,75 @@
+#include "cli/training.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "tinytorch/config/experiment.h"
+#include "tinytorch/core/memory_stats.h"
+#include "tinytorch/core/parallel.h"
+#include "tinytorch/core/utils.h"
+
+namespace tinytorch::cli {
+
+TrainingResult run_training(Config& config, const RunFolder& folder, bool resume) {
+  Experiment e = make_experiment(config, folder.checkpoints());
+  optim::Trainer& trainer = *e.trainer;
+  const std::string checkpoint = resume ? folder.last_checkpoint() : "";
+  folder.write_config(config);
+  folder.write_environment(environment_report());
+  if (!checkpoint.empty()) {
+    trainer.resume(checkpoint);
+    fmt::print(stderr, "resuming {} after step {}\n", folder.path(), trainer.progress().step);
+  }
+  fmt::print(stderr, "{} ({} parameters) on {}: {} training samples, {} test samples, {} threads\n",
+             config.get<std::string>("model.name"), e.model->parameter_count(), e.source.name,
+             e.source.train->size(), e.source.test->size(), num_threads());
+
+  MetricsWriter metrics(folder.metrics_file(), trainer.progress().step);
+  TrainingProgress progress(trainer.total_steps());
+  double last_loss = 0;
+  trainer.on_step = [&](const optim::StepReport& r) {
+    metrics.write(r);
+    progress.step(r);
+    last_loss = r.loss;
+  };
+  trainer.on_eval = [&](const optim::EvalReport& r) {
+    metrics.write(r);
+    progress.evaluation(r);
+  };
+  trainer.should_stop = interrupted;
+  TrainingResult result;
+  {
+    const InterruptScope scope;
+    result.finished = trainer.run();
+  }
+  progress.finish();
+  const optim::Progress& p = trainer.progress();
+  const optim::EvalReport& eval = trainer.last_eval();
+  result.report = {{"run_dir", folder.path()},
+                   {"model", config.get<std::string>("model.name")},
+                   {"dataset", e.source.name},
+                   {"train_samples", e.source.train->size()},
+                   {"test_samples", e.source.test->size()},
+                   {"parameters", e.model->parameter_count()},
+                   {"steps", p.step},
+                   {"epochs", p.epoch},
+                   {"train_loss", last_loss},
+                   {"test_loss", eval.loss},
+                   {"test_accuracy", eval.accuracy},
+                   {"best_step", p.best_step},
+                   {"best_test_loss", p.best_loss},
+                   {"best_test_accuracy", p.best_accuracy},
+                   {"train_seconds", trainer.train_seconds()},
+                   {"samples_per_second",
+                    trainer.train_seconds() > 0
+                        ? static_cast<double>(trainer.samples_seen()) / trainer.train_seconds()
+                        : 0},
+                   {"peak_memory_bytes", peak_memory_bytes()},
+                   {"threads", num_threads()},
+                   {"finished", result.finished}};
+  return result;
+}
+
+}  // namespace tinytorch::cli

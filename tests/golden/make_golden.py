@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Reference values from PyTorch for the tests: run it where python3-torch is installed.
+
+    cmake --build --preset release --target dump_samples
+    build/release/dump_samples /tmp/samples.safetensors
+    /usr/bin/python3 tests/golden/make_golden.py ops /tmp/samples.safetensors
+    /usr/bin/python3 tests/golden/make_golden.py models
+
+`ops` computes every sample of the op table in f64: output and the gradients of all floating inputs
+for an output gradient of 0.25 + (7 i mod 11) / 8. `models` computes the ready models from weights
+that both sides draw with splitmix64. The tests read the files; they need no PyTorch.
+"""
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+HERE = Path(__file__).resolve().parent
+DTYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "BOOL": np.bool_, "U8": np.uint8}
+NAMES = {np.dtype(v): k for k, v in DTYPES.items()}
+
+
+def read_safetensors(path):
+    data = Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    tensors = {}
+    for name, info in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = info["data_offsets"]
+        array = np.frombuffer(data[8 + size + begin:8 + size + end], DTYPES[info["dtype"]])
+        tensors[name] = array.reshape(info["shape"])
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    header, blobs, at = {}, [], 0
+    for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):
+        array = np.ascontiguousarray(tensors[name]).reshape(tensors[name].shape)
+        header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape),
+                        "data_offsets": [at, at + array.nbytes]}
+        blobs.append(array.tobytes())
+        at += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+    print(f"{path}: {len(tensors)} tensors, {8 + len(text) + at} bytes")
+
+
+# ---- ops: the samples' calls in PyTorch's words, by operation and label
+
+def gelu(form):
+    return lambda x: F.gelu(x, approximate=form)
+
+
+def conv(**kw):
+    relu = kw.pop("act", None)
+    act = {None: lambda y: y, "relu": F.relu, "gelu": F.gelu}[relu]
+    return lambda x, w, b=None: act(F.conv2d(x, w, b, **kw))
+
+
+def cross_entropy(**kw):
+    return lambda x, t: F.cross_entropy(x, t, **kw)
+
+
+def batch_norm(training, affine, residual, relu):
+    """Running statistics by the formula of the samples in ops/norm.cpp."""
+    def run(x, *rest):
+        rest = list(rest)
+        channels = torch.arange(x.shape[1], dtype=x.dtype)
+        mean, var = -0.2 + 0.1 * channels, 0.5 + 0.25 * channels
+        w, b = (rest.pop(0), rest.pop(0)) if affine else (None, None)
+        y = F.batch_norm(x, mean, var, w, b, training, 0.1, 1e-5)
+        if residual:
+            y = y + rest.pop(0)
+        return F.relu(y) if relu else y
+    return run
+
+
+def attention(causal):
+    def run(q, k, v):
+        s = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if causal:
+            tq, tk = s.shape[-2:]
+            s = s.masked_fill(~torch.ones(tq, tk, dtype=torch.bool).tril(tk - tq), -torch.inf)
+        return s.softmax(-1) @ v
+    return run
+
+
+def self_attention(heads, causal):
+    def run(qkv):
+        b, t, c3 = qkv.shape
+        q, k, v = (p.view(b, t, heads, -1).transpose(1, 2) for p in qkv.split(c3 // 3, 2))
+        return attention(causal)(q, k, v).transpose(1, 2).reshape(b, t, c3 // 3)
+    return run
+
+
+def linear(act):
+    return lambda x, w, b=None: act(F.linear(x, w, b))
+
+
+def in_place(first, name):
+    def run(a, b):
+        y = first(a)
+        getattr(y, name)(b)
+        return y
+    return run
+
+
+def same(x):
+    return x
+
+
+BINARY = ["same shape", "row", "column times row", "with a scalar tensor", "scalar tensor first", "two orders", "empty"]
+UNARY = ["matrix", "channels_last", "long", "scalar", "empty"]
+COMPARE = ["same shape", "row", "indices"]
+
+
+def every(labels, fn):
+    return {label: fn for label in labels}
+
+
+def reductions(fn):
+    return {"all": lambda x: fn(x, None, False), "last": lambda x: fn(x, -1, False),
+            "first, keepdim": lambda x: fn(x, 0, True), "middle": lambda x: fn(x, 1, False),
+            "outer two of four": lambda x: fn(x, (0, 2), False), "image": lambda x: fn(x, (2, 3), False),
+            "scalar": lambda x: fn(x, None, False)}
+
+
+def over(fn):
+    return lambda x, dims, keep: fn(x) if dims is None else fn(x, dims, keepdim=keep)
+
+
+def pools(fn, average):
+    count = {"count_include_pad": True} if average else {}
+    none = {"count_include_pad": False} if average else {}
+    overlap = (lambda x: fn(x, (2, 3), (1, 1), (0, 1), **none))
+    return {"2x2": lambda x: fn(x, 2), "3x3 stride 2 padded": lambda x: fn(x, 3, 2, 1, **count),
+            "overlapping 2x3": overlap, "no images": lambda x: fn(x, 2)}
+
+
+OPS = {
+    "reshape": {"2x6 to 3x4": lambda x: x.reshape(3, -1), "of a transpose": lambda x: x.t().reshape(2, 6),
+                "flatten 1..2": lambda x: x.flatten(1, 2), "unsqueeze": lambda x: x.unsqueeze(1),
+                "squeeze": lambda x: x.squeeze(), "empty": lambda x: x.reshape(3, 0), "scalar": lambda x: x.reshape(1, 1)},
+    "permute": {"2x3x4 to 4x2x3": lambda x: x.permute(2, 0, 1), "transpose": lambda x: x.transpose(0, -1), "t": lambda x: x.t()},
+    "slice": {"1:6:2 of 7": lambda x: x[1:6:2], "narrow": lambda x: x.narrow(1, 2, 3), "select": lambda x: x.select(1, -1),
+              "empty": lambda x: x[2:1]},
+    "expand": {"1x3 to 4x2x3": lambda x: x.expand(4, 2, 3), "scalar": lambda x: x.expand(2, 2)},
+    "contiguous": {"of a transpose": lambda x: x.t().contiguous(), "channels_last": same, "clone": same, "empty": same},
+    "cat": {"dim 0": lambda *t: torch.cat(t, 0), "dim -1, three": lambda *t: torch.cat(t, -1), "with an empty one": lambda *t: torch.cat(t, 0)},
+    "stack": {"dim 0": lambda *t: torch.stack(t, 0), "last": lambda *t: torch.stack(t, -1), "scalars": lambda *t: torch.stack(t, 0)},
+    "split": {"5 by 2, second": lambda x: x.split(2)[1], "short last part": lambda x: x.split(2, 1)[2]},
+    "pad": {"last dim": lambda x: F.pad(x, (1, 2)), "two dims, value": lambda x: F.pad(x, (1, 0, 0, 2), value=7.0),
+            "cutting": lambda x: F.pad(x, (-1, 1, 2, -2))},
+    "neg": every(UNARY, torch.neg), "exp": every(UNARY, torch.exp), "log": every(UNARY, torch.log),
+    "sqrt": every(UNARY, torch.sqrt), "rsqrt": every(UNARY, torch.rsqrt), "tanh": every(UNARY, torch.tanh),
+    "sigmoid": every(UNARY, torch.sigmoid), "silu": every(UNARY, F.silu), "square": every(UNARY, torch.square),
+    "relu": every(["matrix", "long", "empty"], F.relu),
+    "gelu": {"erf": gelu("none"), "tanh": gelu("tanh"), "far out": gelu("none")},
+    "clamp": {"-0.2 to 0.31": lambda x: x.clamp(-0.2, 0.31), "one side": lambda x: x.clamp(-0.1, 1e9)},
+    "add": {**every(BINARY, torch.add), "alpha 2.5": lambda a, b: torch.add(a, b, alpha=2.5), "number": lambda a: a + 1.5,
+            "the same twice": lambda a: a + a, "in place": in_place(lambda a: a * 2, "add_")},
+    "sub": {**every(BINARY, torch.sub), "from a number": lambda a: 1.5 - a},
+    "mul": {**every(BINARY, torch.mul), "square": lambda a: a * a, "number": lambda a: a * -0.5,
+            "in place": in_place(lambda a: a + 1, "mul_")},
+    "div": {**every(BINARY, torch.div), "number by tensor": lambda a: 2.0 / a, "in place": in_place(lambda a: a + 1, "div_")},
+    **{name: every(COMPARE, getattr(torch, name)) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    "where": every(["same shape", "broadcast"], torch.where),
+    "sum": {**reductions(over(torch.sum)), "empty": lambda x: x.sum(), "empty to zeros": lambda x: x.sum(0)},
+    "mean": reductions(over(torch.mean)),
+    "var": {**{k: v for k, v in reductions(lambda x, d, keep: x.var(unbiased=False) if d is None
+                                           else x.var(d, unbiased=False, keepdim=keep)).items() if k != "scalar"},
+            "unbiased": lambda x: x.var()},
+    "max": {"all": lambda x: x.max(), "dim 1": lambda x: x.max(1)[0], "dim 0, keepdim": lambda x: x.max(0, True)[0]},
+    "argmax": {"last": lambda x: x.argmax(-1), "dim 0, keepdim": lambda x: x.argmax(0, True)},
+    "embedding": every(["2x3 of 5x4", "repeated rows", "none"], lambda w, i: F.embedding(i, w)),
+    "index_select": {"dim 0": lambda x, i: x.index_select(0, i), "last dim": lambda x, i: x.index_select(-1, i)},
+    "gather": {"dim 1": lambda x, i: x.gather(1, i), "dim 0, smaller index": lambda x, i: x.gather(0, i), "3-d": lambda x, i: x.gather(1, i)},
+    "masked_fill": every(["same shape", "broadcast mask"], lambda x, m: x.masked_fill(m, -2.5)),
+    "matmul": {**every(["3x4 times 4x5", "long inner dim", "vector times matrix", "matrix times vector", "two vectors",
+                        "batch times matrix", "broadcast batches", "matrix times batch", "inner dim 0", "no rows"], torch.matmul),
+               "transposed operands": lambda a, b: a.t() @ b.t()},
+    "bmm": {"2x3x4 times 2x4x2": torch.bmm, "transposed": lambda a, b: a.transpose(1, 2) @ b.transpose(1, 2)},
+    "linear": {**every(["rows", "no bias", "one vector"], linear(same)), "3-d input, relu": linear(F.relu), "gelu": linear(F.gelu),
+               "gelu tanh": linear(gelu("tanh")), "no rows": linear(F.relu)},
+    "conv2d": {"3x3 padded, bias": conv(padding=1), "stride 2, no bias": conv(stride=(2, 1), padding=(0, 1)),
+               "dilation 2": conv(padding=(1, 2), dilation=2), "2 groups": conv(groups=2), "depthwise": conv(padding=1, groups=3),
+               "1x1 stride 2": conv(stride=2), "with relu": conv(padding=1, act="relu"), "with gelu": conv(padding=1, act="gelu"),
+               "no images": conv()},
+    "max_pool2d": pools(F.max_pool2d, False), "avg_pool2d": pools(F.avg_pool2d, True),
+    "adaptive_avg_pool2d": {"to 1x1": lambda x: F.adaptive_avg_pool2d(x, 1), "uneven windows": lambda x: F.adaptive_avg_pool2d(x, (3, 2))},
+    "batch_norm": {"training": batch_norm(True, True, False, False), "evaluation": batch_norm(False, True, False, False),
+                   "rows, no affine": batch_norm(True, False, False, False), "relu": batch_norm(True, True, False, True),
+                   "residual and relu": batch_norm(True, True, True, True)},
+    "layer_norm": {"rows of 6": lambda x, w, b: F.layer_norm(x, (6,), w, b), "last two dims, no affine": lambda x: F.layer_norm(x, (2, 4)),
+                   "no bias": lambda x, w: F.layer_norm(x, (5,), w)},
+    **{name: {**every(["rows of 5", "rows of 1", "large values", "empty"], lambda x, f=fn: f(x, -1)), "dim 0": lambda x, f=fn: f(x, 0),
+              "middle of 3-d": lambda x, f=fn: f(x, 1), "scalar": lambda x, f=fn: f(x, 0)}
+       for name, fn in (("softmax", F.softmax), ("log_softmax", F.log_softmax))},
+    "cross_entropy": {"mean": cross_entropy(), "sum, smoothing": cross_entropy(reduction="sum", label_smoothing=0.1),
+                      "none": cross_entropy(reduction="none"), "ignoring class 2": cross_entropy(ignore_index=2, label_smoothing=0.2),
+                      "images": cross_entropy(), "one row, no batch": cross_entropy()},
+    "mse_loss": {"mean": F.mse_loss, "sum": lambda a, b: F.mse_loss(a, b, reduction="sum"), "none": lambda a, b: F.mse_loss(a, b, reduction="none")},
+    "scaled_dot_product_attention": {"4-d": attention(False), "causal": attention(True), "more keys than queries": attention(True),
+                                     "2-d": attention(False)},
+    "self_attention": {"2 heads": self_attention(2, True), "all visible": self_attention(1, False)},
+}
+NO_REFERENCE = {"dropout"}  # its numbers come from our own generator; its gradient is checked numerically
+
+
+def make_ops(dump):
+    samples = {}
+    for name, array in read_safetensors(dump).items():
+        key, index = name.rsplit("|", 1)
+        samples.setdefault(key, {})[int(index)] = array
+    golden, missing = {}, []
+    for key, arrays in samples.items():
+        op, label = key.split(": ", 1)
+        if op in NO_REFERENCE:
+            continue
+        fn = OPS.get(op, {}).get(label)
+        if fn is None:
+            missing.append(key)
+            continue
+        inputs = []
+        for i in range(len(arrays)):
+            t = torch.from_numpy(arrays[i].copy())
+            inputs.append(t.double().requires_grad_() if t.is_floating_point() else t)
+        out = fn(*inputs)
+        golden[key + "|out"] = out.detach().numpy() if out.is_floating_point() or out.dtype != torch.bool else out.numpy()
+        if out.requires_grad:
+            n = out.numel()
+            g = (0.25 + (torch.arange(n) * 7 % 11).double() / 8).reshape(out.shape)
+            wanted = [t for t in inputs if t.requires_grad]
+            for i, d in enumerate(torch.autograd.grad(out, wanted, g, allow_unused=True)):
+                if d is not None:
+                    golden[f"{key}|grad{i}"] = d.numpy()
+    if missing:
+        sys.exit("no PyTorch call for: " + "; ".join(missing))
+    write_safetensors(HERE / "ops.safetensors", golden)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if len(sys.argv) == 3 and sys.argv[1] == "ops":
+        make_ops(sys.argv[2])
+    elif len(sys.argv) == 2 and sys.argv[1] == "models":
+        from golden_models import make_models
+        make_models(HERE, write_safetensors)
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,171 @@
+#include "tinytorch/config/experiment.h"
+
+#include "tinytorch/core/format.h"
+#include "tinytorch/core/random.h"
+#include "tinytorch/data/safetensors.h"
+
+namespace tinytorch {
+
+namespace {
+
+// A size from the config, else from the data (loaded on first need), written back.
+class Sizes {
+ public:
+  Sizes(Config& config, const data::DataSource* source) : config_(config), source_(source) {}
+  int64_t get(const char* key, int64_t data::DataSource::* field) {
+    if (!config_.has(key)) config_.set_default(key, source().*field);
+    return config_.get_at_least(key, 1, 1);
+  }
+  const data::DataSource& source() {
+    if (!source_) {
+      loaded_ = read_data(config_);
+      source_ = &loaded_;
+    }
+    return *source_;
+  }
+
+ private:
+  Config& config_;
+  const data::DataSource* source_;
+  data::DataSource loaded_;
+};
+
+std::vector<int64_t> mlp_layers(Config& config, Sizes& sizes) {
+  if (!config.has("model.layers")) {
+    const data::DataSource& s = sizes.source();
+    if (s.is_text()) config.refuse("model.name", "an mlp takes images, not text");
+    config.set_default("model.layers",
+                       std::vector<int64_t>{s.channels * s.height * s.width, 128, s.classes});
+  }
+  auto layers = config.get<std::vector<int64_t>>("model.layers");
+  if (layers.size() < 2)
+    config.refuse("model.layers", "needs at least an input and an output size");
+  for (const int64_t n : layers)
+    if (n < 1) config.refuse("model.layers", "sizes must be positive");
+  return layers;
+}
+
+}  // namespace
+
+data::DataSource read_data(Config& config) {
+  data::DataOptions options;
+  const std::string name = config.get<std::string>("data.name");
+  options.normalize =
+      data::normalize_from_name(config.choice("data.normalize", {"standard", "none"}, "standard"));
+  if (name.rfind("text:", 0) == 0)
+    options.block_size = config.get_at_least("model.block_size", 1, 128);
+  return data::load_dataset(name, options);
+}
+
+nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
+  nn::ModelSpec spec;
+  spec.name = config.choice("model.name", nn::model_names(), "mlp");
+  Sizes sizes(config, source);
+  if (spec.name == "mlp") {
+    spec.layers = mlp_layers(config, sizes);
+  } else if (spec.name == "gpt") {
+    spec.n_layer = config.get_at_least("model.n_layer", 1, 4);
+    spec.n_head = config.get_at_least("model.n_head", 1, 4);
+    spec.n_embd = config.get_at_least("model.n_embd", 1, 128);
+    spec.block_size = config.get_at_least("model.block_size", 1, 128);
+    spec.bias = config.get<bool>("model.bias", true);
+    spec.dropout = config.get<double>("model.dropout", 0.0);
+    spec.vocab_size = sizes.get("model.vocab_size", &data::DataSource::classes);
+    if (spec.n_embd % spec.n_head != 0)
+      config.refuse("model.n_head",
+                    fmt::format("{} heads do not divide n_embd = {}", spec.n_head, spec.n_embd));
+  } else {
+    spec.in_channels = sizes.get("model.in_channels", &data::DataSource::channels);
+    spec.image_size = sizes.get("model.image_size", &data::DataSource::height);
+    spec.num_classes = sizes.get("model.num_classes", &data::DataSource::classes);
+  }
+  return spec;
+}
+
+DType read_dtype(const Config& config) {
+  return dtype_from_name(config.choice("train.dtype", {"f32", "f64"}, "f32").c_str());
+}
+
+std::unique_ptr<optim::Optimizer> read_optimizer(const Config& config, const nn::Module& model) {
+  const std::string name = config.choice("optim.name", {"sgd", "adam", "adamw"}, "adam");
+  const double lr = config.get<double>("optim.lr", 1e-3);
+  const double weight_decay =
+      config.get<double>("optim.weight_decay", name == "adamw" ? 0.01 : 0.0);
+  if (name == "sgd") {
+    optim::SgdOptions o;
+    o.lr = lr, o.weight_decay = weight_decay;
+    o.momentum = config.get<double>("optim.momentum", 0.0);
+    o.nesterov = config.get<bool>("optim.nesterov", false);
+    return std::make_unique<optim::Sgd>(model.parameters(), o);
+  }
+  optim::AdamOptions o;
+  const auto betas = config.get<std::vector<double>>("optim.betas", {0.9, 0.999});
+  if (betas.size() != 2) config.refuse("optim.betas", "must be two numbers, such as [0.9, 0.999]");
+  o.lr = lr, o.weight_decay = weight_decay, o.decoupled = name == "adamw";
+  o.beta1 = betas[0], o.beta2 = betas[1];
+  o.eps = config.get<double>("optim.eps", 1e-8);
+  return std::make_unique<optim::Adam>(model.parameters(), o);
+}
+
+std::shared_ptr<nn::Module> make_model(Config& config, const data::DataSource* source) {
+  auto model = nn::make_model(read_model(config, source));
+  if (const DType dtype = read_dtype(config); dtype != DType::kF32) model->to(dtype);
+  return model;
+}
+
+std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::DataSource& source) {
+  LoaderOptions o;
+  o.batch_size = config.get_at_least("train.eval_batch_size", 1, source.is_text() ? 16 : 256);
+  o.dtype = read_dtype(config);
+  return std::make_unique<DataLoader>(source.test, o);
+}
+
+Experiment make_experiment(Config& config, const std::string& checkpoints) {
+  Experiment e;
+  e.source = read_data(config);
+  const auto seed = static_cast<uint64_t>(config.get_at_least("train.seed", 0, 0));
+  manual_seed(seed);
+  e.model = make_model(config, &e.source);
+  if (const auto init = config.find<std::string>("train.init"))
+    e.model->load_state_dict(data::read_safetensors(*init).tensors);
+  e.optimizer = read_optimizer(config, *e.model);
+
+  LoaderOptions loader;
+  loader.batch_size = config.get_at_least("train.batch_size", 1, 64);
+  loader.drop_last = config.get<bool>("train.drop_last", false);
+  loader.shuffle = config.get<bool>("data.shuffle", true);
+  loader.workers = static_cast<int>(config.get_at_least("data.workers", 0, 0));
+  loader.seed = seed;
+  loader.dtype = read_dtype(config);
+  e.train = std::make_unique<DataLoader>(e.source.train, loader);
+  e.test = make_test_loader(config, e.source);
+
+  optim::TrainerOptions trainer;
+  trainer.max_steps = config.get_at_least("train.max_steps", 0, 0);
+  trainer.epochs = config.get_at_least("train.epochs", 0, trainer.max_steps > 0 ? 0 : 1);
+  trainer.clip_norm = config.get<double>("train.clip_norm", 0.0);
+  trainer.evaluate_every = config.get_at_least("train.evaluate_every", 0, 0);
+  trainer.checkpoint_every = config.get_at_least("train.checkpoint_every", 0, 0);
+  trainer.checkpoints = checkpoints;
+  int64_t steps = trainer.epochs * e.train->batches();
+  if (trainer.max_steps > 0 && (steps == 0 || trainer.max_steps < steps)) steps = trainer.max_steps;
+
+  optim::Schedule schedule;
+  schedule.name = config.choice("schedule.name", optim::schedule_names(), "constant");
+  schedule.warmup_steps = config.get_at_least("schedule.warmup_steps", 0, 0);
+  if (schedule.name == "cosine") {
+    schedule.total_steps =
+        config.get_at_least("schedule.total_steps", 1, std::max<int64_t>(steps, 1));
+    schedule.min_lr = config.get<double>("schedule.min_lr", 0.0);
+  } else if (schedule.name == "step") {
+    schedule.step_size =
+        config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
+    schedule.gamma = config.get<double>("schedule.gamma", 0.1);
+  }
+  config.reject_unknown();
+  e.trainer = std::make_unique<optim::Trainer>(*e.model, *e.optimizer, schedule, *e.train, *e.test,
+                                               trainer);
+  return e;
+}
+
+}  // namespace tinytorch

@@ -1,0 +1,180 @@
+#include "tinytorch/optim/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "tinytorch/core/autograd.h"
+#include "tinytorch/core/format.h"
+#include "tinytorch/ops/ops.h"
+
+namespace tinytorch::optim {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Logits and targets as rows: (n, t, classes) and (n, t) become (n t, classes) and (n t).
+struct Rows {
+  Tensor logits, target;
+  Rows(const Tensor& out, const Tensor& y) : logits(out), target(y) {
+    if (out.dim() == 3) logits = out.reshape({out.size(0) * out.size(1), out.size(2)});
+    if (y.dim() == 2) target = y.reshape({y.numel()});
+  }
+};
+
+}  // namespace
+
+EvalReport evaluate(nn::Module& model, DataLoader& loader) {
+  const NoGrad no_grad;
+  const bool was_training = model.training();
+  model.eval();
+  EvalReport report;
+  int64_t targets = 0, right = 0;
+  double loss = 0;
+  loader.set_state({loader.state().seed, 0, 0});
+  for (const Batch& batch : loader) {
+    const Rows rows(model(batch.x), batch.y);
+    const int64_t n = rows.target.numel();
+    loss += cross_entropy(rows.logits, rows.target).item() * static_cast<double>(n);
+    right += sum(eq(argmax(rows.logits, -1), rows.target)).item_as_int();
+    targets += n;
+    report.samples += batch.size();
+  }
+  if (targets > 0) {
+    report.loss = loss / static_cast<double>(targets);
+    report.accuracy = static_cast<double>(right) / static_cast<double>(targets);
+  }
+  model.train(was_training);
+  return report;
+}
+
+Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedule,
+                 DataLoader& train, DataLoader& test, TrainerOptions options)
+    : model_(model),
+      optimizer_(optimizer),
+      schedule_(schedule),
+      train_(train),
+      test_(test),
+      options_(std::move(options)),
+      base_lr_(optimizer.lr()) {
+  schedule_.check();
+  if (options_.epochs < 0 || options_.max_steps < 0)
+    raise<ConfigError>("trainer: epochs {} and max_steps {} must not be negative.", options_.epochs,
+                       options_.max_steps);
+  if (options_.epochs == 0 && options_.max_steps == 0)
+    raise<ConfigError>("trainer: either epochs or max_steps must say when to end.");
+  if (train_.batches() == 0)
+    raise<ConfigError>(
+        "trainer: the training data give no batch of {}: {} samples. Hint: a smaller batch_size, "
+        "or drop_last = false.",
+        train_.options().batch_size, train_.dataset().size());
+}
+
+int64_t Trainer::total_steps() const {
+  const int64_t by_epochs = options_.epochs * train_.batches();
+  if (options_.max_steps == 0) return by_epochs;
+  return options_.epochs == 0 ? options_.max_steps : std::min(by_epochs, options_.max_steps);
+}
+
+bool Trainer::finished() const {
+  return progress_.step >= total_steps();
+}
+
+void Trainer::resume(const std::string& checkpoint) {
+  progress_ = load_checkpoint(checkpoint, model_, &optimizer_);
+  train_.set_state(progress_.loader);
+  default_generator().set_state(progress_.generator);
+  saved_step_ = progress_.step;
+}
+
+double Trainer::step(const Batch& batch) {
+  const Rows rows(model_(batch.x), batch.y);
+  Tensor loss = cross_entropy(rows.logits, rows.target);
+  const double value = loss.item();
+  if (!std::isfinite(value))
+    raise<Error>(
+        "training: the loss of step {} is {}. Hint: a smaller optim.lr, train.clip_norm=1, or look "
+        "for "
+        "broken samples in the data.",
+        progress_.step + 1, value);
+  optimizer_.zero_grad();
+  loss.backward();
+  if (options_.clip_norm > 0) clip_grad_norm(optimizer_.parameters(), options_.clip_norm);
+  optimizer_.step();
+  return value;
+}
+
+void Trainer::finish_step(const Batch& batch, double loss, double lr, double seconds) {
+  ++progress_.step;
+  samples_ += batch.size();
+  train_seconds_ += seconds;
+  progress_.loader = train_.state();
+  progress_.epoch = progress_.loader.epoch;
+  if (progress_.loader.batch == train_.batches()) {  // the next epoch is about to begin
+    ++progress_.epoch;
+    progress_.loader = {progress_.loader.seed, progress_.loader.epoch + 1, 0};
+  }
+  progress_.generator = default_generator().state();
+  if (on_step) {
+    const int64_t epoch = (progress_.step - 1) / train_.batches() + 1;
+    on_step({progress_.step, epoch, loss, lr,
+             static_cast<double>(batch.size()) / std::max(seconds, 1e-9)});
+  }
+}
+
+void Trainer::evaluate_now() {
+  last_eval_ = evaluate(model_, test_);
+  last_eval_.step = progress_.step;
+  last_eval_.epoch = (progress_.step - 1) / train_.batches() + 1;
+  const bool better = progress_.best_step == 0 || last_eval_.loss < progress_.best_loss;
+  if (better) {
+    progress_.best_step = progress_.step;
+    progress_.best_loss = last_eval_.loss;
+    progress_.best_accuracy = last_eval_.accuracy;
+  }
+  if (on_eval) on_eval(last_eval_);
+  if (better) save();
+}
+
+void Trainer::save() {
+  if (options_.checkpoints.empty() || saved_step_ == progress_.step) return;
+  save_checkpoint(options_.checkpoints, model_, optimizer_, progress_);
+  saved_step_ = progress_.step;
+  prune_checkpoints(options_.checkpoints, {progress_.step, progress_.best_step});
+}
+
+bool Trainer::run() {
+  model_.train();
+  auto start = Clock::now();
+  while (!finished()) {
+    const Batch* batch = train_.next();
+    if (!batch) continue;  // the end of an epoch: the next call begins another
+    const double lr = schedule_.lr_at(base_lr_, progress_.step + 1);
+    optimizer_.set_lr(lr);
+    const double loss = step(*batch);
+    finish_step(*batch, loss, lr, seconds_since(start));
+    const bool epoch_ended = progress_.loader.batch == 0, ended = finished();
+    const auto due = [&](int64_t every) {
+      return ended || (every > 0 ? progress_.step % every == 0 : epoch_ended);
+    };
+    if (due(options_.evaluate_every)) evaluate_now();
+    if (due(options_.checkpoint_every)) save();
+    if (!ended && should_stop && should_stop()) {
+      save();
+      return false;
+    }
+    start = Clock::now();
+  }
+  if (last_eval_.step != progress_.step) {  // resumed when nothing was left to do
+    last_eval_ = evaluate(model_, test_);
+    last_eval_.step = progress_.step;
+    last_eval_.epoch = progress_.epoch;
+  }
+  return true;
+}
+
+}  // namespace tinytorch::optim

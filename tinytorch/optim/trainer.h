@@ -1,0 +1,81 @@
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "tinytorch/core/dataloader.h"
+#include "tinytorch/nn/module.h"
+#include "tinytorch/optim/checkpoint.h"
+#include "tinytorch/optim/optimizer.h"
+#include "tinytorch/optim/schedule.h"
+
+namespace tinytorch::optim {
+
+// One finished step: the loss is that of its batch before the update.
+struct StepReport {
+  int64_t step = 0;   // from 1
+  int64_t epoch = 0;  // from 1
+  double loss = 0, lr = 0, samples_per_second = 0;
+};
+struct EvalReport {
+  int64_t step = 0, epoch = 0, samples = 0;
+  double loss = 0;      // mean cross-entropy of all targets
+  double accuracy = 0;  // share of targets whose class has the largest logit
+};
+
+struct TrainerOptions {
+  int64_t epochs = 1;            // 0: no limit
+  int64_t max_steps = 0;         // 0: no limit; whichever ends first
+  double clip_norm = 0;          // 0: no clipping
+  int64_t evaluate_every = 0;    // steps; 0: at the end of each epoch. The end always counts.
+  int64_t checkpoint_every = 0;  // the same
+  std::string checkpoints;       // folder; empty: none are written
+};
+
+// Mean loss and accuracy of a classifier over one epoch of `loader`, in evaluation mode without
+// graphs. Logits (n, classes) with targets (n), or (n, t, classes) with (n, t).
+EvalReport evaluate(nn::Module& model, DataLoader& loader);
+
+// Trains a classifier with cross-entropy: forward, backward, clip, update; evaluates, keeps the
+// last and the best checkpoint. A trainer that continues from a checkpoint gives the same losses,
+// bit for bit, as one that was never stopped.
+class Trainer {
+ public:
+  Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedule, DataLoader& train,
+          DataLoader& test, TrainerOptions options);
+
+  void resume(const std::string& checkpoint);  // IoError: load_checkpoint
+  // Runs to the end, or until should_stop says so: then writes a checkpoint and returns false.
+  bool run();
+
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(const EvalReport&)> on_eval;
+  std::function<bool()> should_stop;
+
+  const Progress& progress() const { return progress_; }
+  const EvalReport& last_eval() const { return last_eval_; }
+  int64_t total_steps() const;                             // 0 when no limit is given
+  double train_seconds() const { return train_seconds_; }  // in steps, without evaluation and files
+  int64_t samples_seen() const { return samples_; }        // by this object
+
+ private:
+  double step(const Batch& batch);
+  void finish_step(const Batch& batch, double loss, double lr, double seconds);
+  void evaluate_now();
+  void save();
+  bool finished() const;
+
+  nn::Module& model_;
+  Optimizer& optimizer_;
+  Schedule schedule_;
+  DataLoader& train_;
+  DataLoader& test_;
+  TrainerOptions options_;
+  double base_lr_;
+  Progress progress_;
+  EvalReport last_eval_;
+  int64_t saved_step_ = -1;
+  double train_seconds_ = 0;
+  int64_t samples_ = 0;
+};
+
+}  // namespace tinytorch::optim
