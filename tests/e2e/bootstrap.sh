@@ -44,7 +44,7 @@ bare kernels
 expect 'without compiler and apt: exit code 3 and the names' 3 'g\+\+.*cmake.*ninja-build'
 check 'nothing on standard output' [ ! -s "$out" ]
 if grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
-  stub apt-get 'echo "apt-get $*" >>apt.log; exit 100'
+  stub apt-get 'echo "apt-get $*" >>apt.log; case "$*" in *update*) exit 0 ;; esac; exit 100'
   bare kernels
   expect 'not root and no sudo: apt is left alone' 3 'install them by hand'
   check 'apt was not called' [ ! -e apt.log ]
@@ -53,7 +53,7 @@ if grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
   expect 'with sudo, without a terminal: tries, and says what it could not get' 3 'by hand'
   check 'the line is printed first' grep -q 'sudo apt-get install' "$err"
   check 'and run without a question' grep -q 'install -qq -y --no-install-recommends.* g++' apt.log
-  check 'package lists are fetched when the first try fails' grep -q 'update' apt.log
+  check 'package lists are fetched' grep -q 'update' apt.log
   rm -f apt.log
   stub id 'echo 0'
   rm bin/sudo
