@@ -230,9 +230,9 @@ TEST(AttentionKernels, SameBitsForThreadsAndTargets) {
     const int before = num_threads();
     for (const char* isa : {"avx512", "avx2", "neon"}) {
       if (!set_isa(isa)) continue;
-      for (int threads = 1; threads <= 3; ++threads) {
+      for (int threads : {1, 3}) {
         set_num_threads(threads);
-        Problem<float> p({3, s.heads, s.tq, s.tk, s.d, s.scale, s.causal});
+        Problem<float> p({2, s.heads, s.tq, s.tk, s.d, s.scale, s.causal});
         p.run();
         if (want.empty()) want = p.all();
         EXPECT_EQ(std::memcmp(p.all().data(), want.data(), want.size() * 4), 0)

@@ -73,7 +73,7 @@ TEST(RandomKernels, UniformNeverReachesHigh) {
 }
 
 TEST(RandomKernels, FillsAreTheSameForAllThreadsAndTargets) {
-  const int64_t n = 300007;
+  const int64_t n = 100003;
   expect_same_everywhere([&] {
     std::vector<float> y = filled<float>(n);
     uniform({{n, 1, 2}, y.data(), 0, 1});
