@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "tinytorch/core/random.h"
 #include "tinytorch/ops/ops.h"
