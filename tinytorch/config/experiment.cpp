@@ -162,6 +162,7 @@ Experiment make_experiment(Config& config, const std::string& checkpoints) {
         config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
     schedule.gamma = config.get<double>("schedule.gamma", 0.1);
   }
+  config.find<std::string>("train.out");  // read where the folder is made; known when a run is resumed
   config.reject_unknown();
   e.trainer = std::make_unique<optim::Trainer>(*e.model, *e.optimizer, schedule, *e.train, *e.test,
                                                trainer);
