@@ -83,6 +83,8 @@ void Config::override_with(const std::string& assignment, const std::string& ori
   if (equals == assignment.npos || !valid)
     raise<ConfigError>("{}: '{}' is no setting. Hint: write table.key=value, as in train.epochs=3.",
                        origin, assignment);
+  if (data::first_bad_utf8(assignment))
+    raise<ConfigError>("{}: {} is set to what is not UTF-8, as TOML must be.", origin, key);
   for (Entry& e : config::parse_value(key, assignment.substr(equals + 1), origin))
     state_->put(std::move(e));
 }
@@ -260,13 +262,32 @@ void Config::reject_unknown() const {
     }
 }
 
+namespace {
+
+// The dot before the last part of a key; dots inside quotes are not counted.
+size_t last_dot(const std::string& key) {
+  size_t found = key.npos;
+  bool quoted = false;
+  for (size_t i = 0; i < key.size(); ++i) {
+    if (key[i] == '\\')
+      ++i;  // escapes stand only inside quotes
+    else if (key[i] == '"')
+      quoted = !quoted;
+    else if (key[i] == '.' && !quoted)
+      found = i;
+  }
+  return found;
+}
+
+}  // namespace
+
 std::string Config::dump() const {
   // TOML wants the keys outside of tables first, then each table once.
   std::vector<std::string> order = {""};
   std::map<std::string, std::string> tables;
   for (const auto* list : state_->lists())
     for (const Entry& e : *list) {
-      const size_t dot = e.key.rfind('.');
+      const size_t dot = last_dot(e.key);
       const std::string table = dot == e.key.npos ? "" : e.key.substr(0, dot);
       if (std::find(order.begin(), order.end(), table) == order.end()) order.push_back(table);
       tables[table] +=

@@ -52,6 +52,11 @@ std::optional<size_t> first_bad_bool(Bytes bytes);
 // Reverses the bytes of each item in place: big-endian files on little-endian machines.
 void swap_byte_order(void* data, size_t count, size_t item);
 
+// Bytes of the UTF-8 character at the start of `text`; 0 when it is malformed (also overlong
+// forms, surrogates and values above U+10FFFF). Source: RFC 3629.
+size_t utf8_length(std::string_view text);
+std::optional<size_t> first_bad_utf8(std::string_view text);
+
 // Printable form of file content for messages: quotes, escapes, at most 40 characters.
 std::string printable(std::string_view text);
 

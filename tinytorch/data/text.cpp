@@ -11,30 +11,10 @@ namespace tinytorch::data {
 
 namespace {
 
-// Bytes of the UTF-8 character at the start of `text`; 0 when it is malformed (also overlong
-// forms, surrogates and values above U+10FFFF). Source: RFC 3629.
-size_t character_length(std::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const unsigned first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                        : first >= 0xE0 && first <= 0xEF ? 3
-                        : first >= 0xF0 && first <= 0xF4 ? 4
-                                                         : 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F))
-    return 0;
-  return length;
-}
-
 template <class Fn>
 void each_character(std::string_view text, Fn fn) {
   while (!text.empty()) {
-    const size_t length = std::max<size_t>(character_length(text), 1);
+    const size_t length = std::max<size_t>(utf8_length(text), 1);
     fn(text.substr(0, length));
     text.remove_prefix(length);
   }
@@ -45,11 +25,8 @@ void each_character(std::string_view text, Fn fn) {
 std::string read_text(const std::string& path) {
   const std::vector<std::byte> bytes = read_maybe_gzip(path);
   const std::string_view text = as_text(bytes);
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = character_length(text.substr(at));
-    if (length == 0) refuse(path, at, "text", printable(text.substr(at, 4)), "UTF-8");
-    at += length;
-  }
+  if (const auto at = first_bad_utf8(text))
+    refuse(path, *at, "text", printable(text.substr(*at, 4)), "UTF-8");
   return std::string(text);
 }
 

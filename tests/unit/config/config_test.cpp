@@ -95,6 +95,7 @@ TEST(Config, NotTomlGivesLineAndColumn) {
   EXPECT_EQ(text.find("e.toml:2:"), 0u) << text;
   EXPECT_NE(error_of([] { Config::parse("[a]\nb=1\nb=2\n", "e"); }).find("e:3:"),
             std::string::npos);
+  EXPECT_NE(error_of([] { Config::parse("[,]", "e"); }).find("e:1:2: "), std::string::npos);
   EXPECT_NE(error_of([] { Config::parse("x = [{a = 1}]", "e"); }).find("a table inside a list"),
             std::string::npos);
 }
@@ -103,8 +104,9 @@ TEST(Config, OverridesAreTomlOrElseText) {
   Config c = Config::parse(kFile, "e.toml");
   for (const char* s :
        {"optim.lr=0.5", "optim.name=adam", "model.layers=[4, 2]", "optim.nesterov=false",
-        "train.out=runs/a b=c", "train.tag=2024-01-01", "train.label=", "train.text=3\nx = 1",
-        "schedule={name=\"cosine\", warmup=2}", "train.quoted=\"7\"", "train.epochs=1e2"})
+        "train.out=runs/a b=c", "train.tag=2024-01-01", "train.label=", "train.accent=0.0aÚ",
+        "train.text=3\nx = 1", "schedule={name=\"cosine\", warmup=2}", "train.quoted=\"7\"",
+        "train.epochs=1e2"})
     c.override_with(s);
   EXPECT_EQ(c.get<double>("optim.lr"), 0.5);
   EXPECT_EQ(c.get<std::string>("optim.name"), "adam");
@@ -113,6 +115,7 @@ TEST(Config, OverridesAreTomlOrElseText) {
   EXPECT_EQ(c.get<std::string>("train.out"), "runs/a b=c");
   EXPECT_EQ(c.get<std::string>("train.tag"), "2024-01-01");
   EXPECT_EQ(c.get<std::string>("train.label"), "");
+  EXPECT_EQ(c.get<std::string>("train.accent"), "0.0aÚ");
   EXPECT_EQ(c.get<std::string>("train.text"), "3\nx = 1");
   EXPECT_EQ(c.get<std::string>("schedule.name"), "cosine");
   EXPECT_EQ(c.get<int64_t>("schedule.warmup"), 2);
@@ -127,6 +130,8 @@ TEST(Config, OverridesThatAreNoSettingsAreRefused) {
   Config c = Config::parse("[train]\nlr = 1\n", "e.toml");
   for (const char* s : {"train.lr", "=3", ".lr=3", "train..lr=3", "a b=3", "train.=1"})
     EXPECT_NE(error_of([&] { c.override_with(s); }).find("is no setting"), std::string::npos) << s;
+  EXPECT_EQ(error_of([&] { c.override_with("train.out=a\xac"); }),
+            "command line: train.out is set to what is not UTF-8, as TOML must be.");
   EXPECT_NE(error_of([&] { c.override_with("train=3"); }).find("would replace 'train.lr'"),
             std::string::npos);
   EXPECT_NE(error_of([&] { c.override_with("train.lr.x=3"); }).find("stands inside 'train.lr'"),
@@ -184,6 +189,11 @@ TEST(Config, DumpHoldsDefaultsAndReadsBackTheSame) {
   EXPECT_EQ(again.get<std::vector<std::string>>("train.tags"),
             (std::vector<std::string>{"a", "b\\\n"}));
   EXPECT_EQ(Config::parse(again.dump(), "third").dump(), text);
+}
+
+TEST(Config, DumpKeepsKeysInQuotes) {
+  const char* text = "\"a.b \\\"\" = 1\n\n[t.\"x.y\"]\nz = 2\n";
+  EXPECT_EQ(Config::parse(text, "e").dump(), text);
 }
 
 }  // namespace
