@@ -161,15 +161,16 @@ void few(const AttentionArgs<float>& args, int64_t b, int64_t h, int64_t q0, int
     const F inverse = sum != 0 ? 1 / sum : 0.0f;
     float* y = args.y.at(b, h, i);
     for (int64_t e = 0; e < s.d; e += kRowLanes) {
+      const int64_t width = std::min<int64_t>(kRowLanes, s.d - e);
       Lanes total(0.0f);
       for (int64_t j = 0; j < n; ++j) {
         const F weight = p[j];
         const float* v = args.v.at(b, h, j) + e;
-        for_short_row(s.d - e, [&](int64_t lane, auto slot, auto io) TINYTORCH_ROW_LAMBDA {
+        for_short_row(width, [&](int64_t lane, auto slot, auto io) TINYTORCH_ROW_LAMBDA {
           total.v[slot] = fma(weight, io.load(v + lane), total.v[slot]);
         });
       }
-      for_short_row(s.d - e, [&](int64_t lane, auto slot, auto io) TINYTORCH_ROW_LAMBDA {
+      for_short_row(width, [&](int64_t lane, auto slot, auto io) TINYTORCH_ROW_LAMBDA {
         io.store(total.v[slot] * inverse, y + e + lane);
       });
     }
