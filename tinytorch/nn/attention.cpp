@@ -30,6 +30,20 @@ Tensor CausalSelfAttention::forward(const Tensor& x) {
   return dropout(c_proj(self_attention(c_attn(x), heads_)), dropout_, training());
 }
 
+Tensor CausalSelfAttention::decode(const Tensor& x, KeyValues& cache, int64_t position) {
+  const Tensor qkv = c_attn(x);
+  const int64_t b = x.size(0), t = x.size(1), c = x.size(2), seen = position + t;
+  cache.keys.narrow(1, position, t).copy_(qkv.narrow(2, c, c));
+  cache.values.narrow(1, position, t).copy_(qkv.narrow(2, 2 * c, c));
+  const auto heads = [&](const Tensor& rows) {  // (b, n, c) -> (b, heads, n, c / heads), a view
+    return rows.view({b, rows.size(1), heads_, c / heads_}).transpose(1, 2);
+  };
+  const Tensor y = scaled_dot_product_attention(
+      heads(qkv.narrow(2, 0, c)), heads(cache.keys.narrow(1, 0, seen)),
+      heads(cache.values.narrow(1, 0, seen)), /*causal=*/true);
+  return c_proj(y.transpose(1, 2).reshape({b, t, c}));
+}
+
 FeedForward::FeedForward(int64_t features, bool bias, double dropout)
     : c_fc(add<Linear>("c_fc", features, 4 * features, bias)),
       c_proj(add<Linear>("c_proj", 4 * features, features, bias)),
@@ -49,6 +63,11 @@ TransformerBlock::TransformerBlock(int64_t features, int64_t heads, bool bias, d
 
 Tensor TransformerBlock::forward(const Tensor& x) {
   const Tensor attended = x + attn(ln_1(x));
+  return attended + mlp(ln_2(attended));
+}
+
+Tensor TransformerBlock::decode(const Tensor& x, KeyValues& cache, int64_t position) {
+  const Tensor attended = x + attn.decode(ln_1(x), cache, position);
   return attended + mlp(ln_2(attended));
 }
 

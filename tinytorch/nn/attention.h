@@ -16,11 +16,18 @@ class Embedding : public Module {
   Tensor weight;
 };
 
+// What decoding keeps of earlier tokens in one layer: (batch, room, features) each, written in place.
+struct KeyValues {
+  Tensor keys, values;
+};
+
 // Multi-head self-attention over (b, t, c) with causal mask; one projection c -> 3c makes q, k, v.
 class CausalSelfAttention : public Module {
  public:
   CausalSelfAttention(int64_t features, int64_t heads, bool bias = true, double dropout = 0);
   Tensor forward(const Tensor& x) override;
+  // x (b, t, c) follows `position` tokens whose keys and values are in `cache`; its own are added.
+  Tensor decode(const Tensor& x, KeyValues& cache, int64_t position);
   const char* kind() const override { return "CausalSelfAttention"; }
   Linear& c_attn;
   Linear& c_proj;
@@ -48,6 +55,7 @@ class TransformerBlock : public Module {
  public:
   TransformerBlock(int64_t features, int64_t heads, bool bias = true, double dropout = 0);
   Tensor forward(const Tensor& x) override;
+  Tensor decode(const Tensor& x, KeyValues& cache, int64_t position);  // as the attention's
   const char* kind() const override { return "TransformerBlock"; }
   LayerNorm& ln_1;
   CausalSelfAttention& attn;

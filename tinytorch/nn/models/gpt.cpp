@@ -1,17 +1,15 @@
-// GPT-2's decoder (Radford et al. 2019) with nanoGPT's names and Linear layouts: tokens (b, t) i64
-// to logits (b, t, vocab_size). The head shares the token embedding's weight.
+#include "tinytorch/nn/gpt.h"
+
 #include <cmath>
 
+#include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
-#include "tinytorch/nn/attention.h"
 #include "tinytorch/nn/init.h"
 #include "tinytorch/nn/models/internal.h"
 
 namespace tinytorch::nn {
 
-namespace {
-
-class Decoder : public Module {
+class Gpt::Decoder : public Module {
  public:
   explicit Decoder(const ModelSpec& spec)
       : wte(add<Embedding>("wte", spec.vocab_size, spec.n_embd)),
@@ -22,17 +20,28 @@ class Decoder : public Module {
     for (int64_t i = 0; i < spec.n_layer; ++i)
       blocks.push_back(make<TransformerBlock>(spec.n_embd, spec.n_head, spec.bias, spec.dropout));
   }
-  Tensor forward(const Tensor& tokens) override {
-    const int64_t t = tokens.size(-1), room = wpe.weight.size(0);
+  // Token and position embeddings of tokens (b, t) behind `position` earlier ones.
+  Tensor embed(const Tensor& tokens, int64_t position) {
     if (tokens.dim() != 2)
       raise<ShapeError>("gpt: tokens {} must be (batch, time).", tokens.shape().str());
-    if (t > room)
+    const int64_t t = tokens.size(1), room = wpe.weight.size(0);
+    if (position + t > room)
       raise<ShapeError>(
           "gpt: {} tokens do not fit the block size {}. Hint: cut the input, or train with a "
           "larger model.block_size.",
-          t, room);
-    Tensor x = drop(wte(tokens) + wpe(arange(t)));
+          position + t, room);
+    return wte(tokens) + wpe(arange(position + t).narrow(0, position, t));
+  }
+  Tensor forward(const Tensor& tokens) override {
+    Tensor x = drop(embed(tokens, 0));
     for (const auto& [name, block] : blocks.children()) x = (*block)(x);
+    return ln_f(x);
+  }
+  Tensor decode(const Tensor& tokens, std::vector<KeyValues>& layers, int64_t position) {
+    Tensor x = embed(tokens, position);
+    for (size_t i = 0; i < layers.size(); ++i)
+      x = static_cast<TransformerBlock&>(blocks[static_cast<int64_t>(i)])
+              .decode(x, layers[i], position);
     return ln_f(x);
   }
   const char* kind() const override { return "Decoder"; }
@@ -43,22 +52,34 @@ class Decoder : public Module {
   LayerNorm& ln_f;
 };
 
-class Gpt : public Module {
- public:
-  explicit Gpt(const ModelSpec& spec)
-      : transformer_(add<Decoder>("transformer", spec)),
-        lm_head_(add<Linear>("lm_head", spec.n_embd, spec.vocab_size, false)) {
-    lm_head_.tie_weight(transformer_.wte.weight);
-  }
-  Tensor forward(const Tensor& tokens) override { return lm_head_(transformer_(tokens)); }
-  const char* kind() const override { return "Gpt"; }
+Gpt::Gpt(const ModelSpec& spec)
+    : spec_(spec),
+      transformer_(add<Decoder>("transformer", spec)),
+      lm_head_(add<Linear>("lm_head", spec.n_embd, spec.vocab_size, false)) {
+  lm_head_.tie_weight(transformer_.wte.weight);
+}
 
- private:
-  Decoder& transformer_;
-  Linear& lm_head_;
-};
+Tensor Gpt::forward(const Tensor& tokens) {
+  return lm_head_(transformer_(tokens));
+}
 
-}  // namespace
+Tensor Gpt::decode(const Tensor& tokens, KvCache& cache) {
+  const NoGrad no_grad;
+  if (tokens.dim() == 2 && tokens.size(0) != cache.layers_[0].keys.size(0))
+    raise<ShapeError>("gpt: tokens {} do not fit a cache of {} sequences.", tokens.shape().str(),
+                      cache.layers_[0].keys.size(0));
+  const Tensor logits = lm_head_(transformer_.decode(tokens, cache.layers_, cache.length_));
+  cache.length_ += tokens.size(1);
+  return logits;
+}
+
+KvCache::KvCache(const Gpt& model, int64_t batch) {
+  const ModelSpec& spec = model.spec();
+  const DType dtype = model.parameters().front().dtype();
+  for (int64_t i = 0; i < spec.n_layer; ++i)
+    layers_.push_back({empty({batch, spec.block_size, spec.n_embd}, dtype),
+                       empty({batch, spec.block_size, spec.n_embd}, dtype)});
+}
 
 std::shared_ptr<Module> make_gpt(const ModelSpec& spec) {
   if (spec.n_layer < 1 || spec.block_size < 1)
