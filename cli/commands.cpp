@@ -5,6 +5,7 @@
 
 namespace tinytorch::cli {
 
+extern const Command bench_command;
 extern const Command doctor_command;
 extern const Command demo_command;
 extern const Command train_command;
@@ -19,6 +20,7 @@ const std::vector<const Command*>& all_commands() {
       &train_command,
       &eval_command,
       &infer_command,
+      &bench_command,
       &kernels_command,
       &doctor_command,
       &selftest_command,

@@ -41,6 +41,22 @@ int64_t MultiplyAddBurst(int64_t rounds) {
   return rounds * 12 * 2 * static_cast<int64_t>(hn::Lanes(d));
 }
 
+float ReadBurst(const float* HWY_RESTRICT data, int64_t n) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto a = hn::Zero(d), b = a, c = a, e = a, f = a, g = a, h = a, i = a;
+  for (int64_t at = 0; at < n; at += 8 * lanes) {
+    const float* p = data + at;
+    a = hn::Add(a, hn::Load(d, p)), b = hn::Add(b, hn::Load(d, p + lanes));
+    c = hn::Add(c, hn::Load(d, p + 2 * lanes)), e = hn::Add(e, hn::Load(d, p + 3 * lanes));
+    f = hn::Add(f, hn::Load(d, p + 4 * lanes)), g = hn::Add(g, hn::Load(d, p + 5 * lanes));
+    h = hn::Add(h, hn::Load(d, p + 6 * lanes)), i = hn::Add(i, hn::Load(d, p + 7 * lanes));
+  }
+  const auto sum = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)),
+                           hn::Add(hn::Add(f, g), hn::Add(h, i)));
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace tinytorch
 HWY_AFTER_NAMESPACE();
@@ -49,9 +65,14 @@ HWY_AFTER_NAMESPACE();
 namespace tinytorch {
 
 HWY_EXPORT(MultiplyAddBurst);
+HWY_EXPORT(ReadBurst);
 
 int64_t multiply_add_burst(int64_t rounds) {
   return HWY_DYNAMIC_DISPATCH(MultiplyAddBurst)(rounds);
+}
+
+float read_burst(const float* data, int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(ReadBurst)(data, n);
 }
 
 int64_t Timer::now_ns() {

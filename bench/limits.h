@@ -1,0 +1,21 @@
+#pragma once
+#include <cstdint>
+
+namespace tinytorch::bench {
+
+// What this machine could do at best with some threads, measured: the roof over every workload.
+struct MachineLimits {
+  int threads = 0;
+  double peak_gflops = 0;              // f32 multiply-adds in registers, each counting two
+  double l2_gb_per_s = 0;              // reads of data that lie in the cores' own L2
+  double l3_gb_per_s = 0;              // in the shared cache, beyond the L2s
+  double dram_gb_per_s = 0;            // in memory
+  int64_t l2_bytes = 0, l3_bytes = 0;  // of one core; shared
+};
+MachineLimits measure_limits(int threads);
+
+// The least time that work of `flops` operations takes whose data (`bytes`, all touched once) have
+// the best place that the caches leave them: max(flops / peak, bytes / bandwidth), microseconds.
+double limit_us(const MachineLimits& limits, double flops, double bytes);
+
+}  // namespace tinytorch::bench

@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""PyTorch's side of `tito bench --vs peers`: one workload of bench/workloads.cpp in one variant.
+
+torch_worker.py WORKLOAD VARIANT THREADS; variants: plain, channels_last, traced (inference).
+Speaks the line protocol of bench/worker.h.
+"""
+import math
+import resource
+import sys
+import time
+
+workload, variant, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * resource.getpagesize()
+
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+torch.set_num_threads(threads)
+torch.manual_seed(0)
+baseline = resident_bytes()
+layout = torch.channels_last if variant == "channels_last" else torch.contiguous_format
+
+
+def mlp(*sizes):
+    layers = []
+    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        layers += [nn.Linear(a, b)] + ([nn.ReLU()] if i + 2 < len(sizes) else [])
+    return nn.Sequential(*layers)
+
+
+def cnn():
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+class Residual(nn.Module):
+    def __init__(self, c_in, c_out, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(c_out), nn.BatchNorm2d(c_out)
+        self.downsample = None
+        if c_in != c_out:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        y += x if self.downsample is None else self.downsample(x)
+        return F.relu(y, inplace=True)
+
+
+def resnet20():
+    blocks, c = [], 16
+    for width in (16, 32, 64):
+        for i in range(3):
+            blocks.append(Residual(c, width, 2 if width > 16 and i == 0 else 1))
+            c = width
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True), *blocks,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.qkv, self.proj = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.up, self.down = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+
+    def forward(self, x, mask, cache=None, position=0):
+        b, t, d = x.shape
+        q, k, v = (part.view(b, t, self.heads, d // self.heads).transpose(1, 2)
+                   for part in self.qkv(self.ln_1(x)).split(d, 2))
+        if cache is not None:
+            keys, values = cache
+            keys[:, :, position:position + t], values[:, :, position:position + t] = k, v
+            k, v = keys[:, :, :position + t], values[:, :, :position + t]
+        if hasattr(F, "scaled_dot_product_attention"):  # PyTorch 2
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
+        else:
+            scores = (q @ k.transpose(-2, -1)) * (1 / math.sqrt(d // self.heads))
+            if t > 1:
+                scores = scores.masked_fill(mask[:t, :t], float("-inf"))
+            y = F.softmax(scores, -1) @ v
+        x = x + self.proj(y.transpose(1, 2).reshape(b, t, d))
+        return x + self.down(F.gelu(self.up(self.ln_2(x))))
+
+
+class Gpt(nn.Module):
+    def __init__(self, layers, heads, d, t, vocab=65):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(vocab, d), nn.Embedding(t, d)
+        self.blocks = nn.ModuleList(Block(d, heads) for _ in range(layers))
+        self.ln_f, self.head = nn.LayerNorm(d), nn.Linear(d, vocab, bias=False)
+        self.head.weight = self.wte.weight
+        self.register_buffer("mask", torch.triu(torch.ones(t, t, dtype=torch.bool), 1))
+
+    def forward(self, tokens, caches=None, position=0):
+        x = self.wte(tokens) + self.wpe(torch.arange(position, position + tokens.shape[1]))
+        for i, block in enumerate(self.blocks):
+            x = block(x, self.mask, caches[i] if caches else None, position)
+        return self.head(self.ln_f(x))
+
+
+def images(*shape):
+    return torch.rand(*shape).to(memory_format=layout)
+
+
+def train(net, make_optimizer, x, y):
+    net = net.to(memory_format=layout) if x.dim() == 4 else net
+    optimizer = make_optimizer(net.parameters())
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        logits = net(x)
+        F.cross_entropy(logits.reshape(-1, logits.shape[-1]), y).backward()
+        optimizer.step()
+    return step
+
+
+def infer(net, x):
+    net = net.eval()
+    if x.dim() == 4:
+        net = net.to(memory_format=layout)
+    if variant == "traced":
+        net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
+
+    def step():
+        with torch.inference_mode():
+            net(x)
+    return step
+
+
+def decode():
+    net = Gpt(6, 6, 384, 256).eval()
+    caches = [(torch.zeros(1, 6, 256, 64), torch.zeros(1, 6, 256, 64)) for _ in range(6)]
+
+    def step():
+        with torch.inference_mode():
+            token = torch.zeros(1, 1, dtype=torch.long)
+            for position in range(256):
+                token = net(token, caches, position)[:, -1].argmax(-1, keepdim=True)
+    return step
+
+
+def sgd(parameters):
+    return torch.optim.SGD(parameters, 0.01, 0.9)
+
+
+def classes(n, count=10):
+    return torch.randint(0, count, (n,))
+
+
+def gpt(layers, heads, d, t, batch):
+    return train(Gpt(layers, heads, d, t), lambda p: torch.optim.AdamW(p, 1e-3),
+                 torch.randint(0, 65, (batch, t)), classes(batch * t, 65))
+
+
+adam = torch.optim.Adam
+step = {
+    "a": lambda: train(mlp(784, 512, 10), adam, torch.rand(64, 784), classes(64)),
+    "b": lambda: train(mlp(784, 1024, 1024, 10), sgd, torch.rand(256, 784), classes(256)),
+    "c": lambda: train(cnn(), adam, images(64, 1, 28, 28), classes(64)),
+    "d": lambda: train(resnet20(), sgd, images(64, 3, 32, 32), classes(64)),
+    "e": lambda: gpt(4, 4, 128, 128, 16),
+    "f": lambda: gpt(6, 6, 384, 256, 8),
+    "g": lambda: infer(mlp(784, 512, 10), torch.rand(1, 784)),
+    "h1": lambda: infer(cnn(), images(1, 1, 28, 28)),
+    "h32": lambda: infer(cnn(), images(32, 1, 28, 28)),
+    "i": decode,
+}[workload]()
+
+samples, in_row = [], 0
+
+
+def warm_up():
+    once = min(timed(1) for _ in range(4))
+    end = time.perf_counter() + min(20 * once, 0.3)
+    while time.perf_counter() < end:
+        step()
+    return max(1, min(1000, int(200e-6 / once)))
+
+
+def timed(runs):
+    start = time.perf_counter()
+    for _ in range(runs):
+        step()
+    return (time.perf_counter() - start) / runs
+
+
+print("ready", flush=True)
+for line in sys.stdin:
+    words = line.split()
+    if words[0] == "run":
+        in_row = in_row or warm_up()
+        step()
+        end = time.perf_counter() + float(words[1])
+        while True:
+            samples.append(timed(in_row) * 1e6)
+            if time.perf_counter() >= end:
+                break
+        print("done", flush=True)
+    else:
+        samples.sort()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - baseline
+        print(samples[0], samples[len(samples) // 2], len(samples) * in_row, max(peak, 0),
+              flush=True)

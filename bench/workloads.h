@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace tinytorch::bench {
+
+// A reference workload: what users run a framework for, at a fixed shape, on random data.
+struct Workload {
+  const char* id;    // "a"
+  const char* name;  // "train MLP 784-512-10, batch 64, Adam"
+  double flops;      // of one run: the multiply-adds of matrix products and convolutions, times 2
+  double bytes;      // the least a run must touch: parameters, gradients, optimizer state, caches
+  int64_t tokens;    // decoded by one run; 0 when it decodes none
+  // Builds model and data; each call of the result is one run (a training step, a forward pass, the
+  // decoding of `tokens` tokens).
+  std::function<std::function<void()>()> make;
+};
+
+const std::vector<Workload>& workloads();
+const Workload& find_workload(const std::string& id);  // ConfigError names the known ones
+
+}  // namespace tinytorch::bench
