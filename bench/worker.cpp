@@ -28,23 +28,25 @@ constexpr double kSampleNs = 200e3;  // short runs are timed in rows of about so
 struct Samples {
   std::vector<double> us;  // a run, each
   int64_t in_row = 0;      // runs in a row for one reading of the clock; 0: not yet known
+  double once = 0;         // about what a run takes, ns
 };
 
 void warm_up(const std::function<void()>& run, Samples& samples) {
+  const Timer whole;
   double once = 1e18;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 4 && (i < 2 || whole.elapsed_ns() < 0.5e9); ++i) {
     const Timer timer;
     run();
     once = std::min(once, timer.elapsed_ns());
   }
+  samples.once = once;
   samples.in_row = std::clamp<int64_t>(static_cast<int64_t>(kSampleNs / once), 1, 1000);
-  const Timer timer;
-  while (timer.elapsed_ns() < std::min(20 * once, 0.3e9)) run();
+  while (whole.elapsed_ns() < std::min(24 * once, 0.5e9)) run();
 }
 
 void measure(const std::function<void()>& run, double seconds, Samples& samples) {
   if (samples.in_row == 0) warm_up(run, samples);
-  run();  // what another process left in the caches is not ours
+  if (samples.once < 50e6) run();  // what another process left in the caches is not ours
   const Timer whole;
   do {
     const Timer timer;

@@ -1,0 +1,42 @@
+#!/bin/sh
+# tito bench: the report's shape, and that its numbers hang together. Speed itself is not judged.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+run "$TITO" bench --workloads a,g,h1 --threads 1 --seconds 0.2 --json
+expect 'bench --json succeeds' 0
+one_object 'it reports machine and workloads' \
+  '(.machine | .cpu != "" and .threads == 1 and .peak_gflops > 0 and .dram_gb_per_s > 0) and
+   ([.workloads[].id] == ["a", "g", "h1"]) and
+   (.workloads | all(.threads == 1 and (.name | length > 0) and .min_us > 0 and
+     .median_us >= .min_us and .runs > 0 and .limit_us > 0 and .peak_memory_bytes > 0))'
+# 784-512-10: 406,528 weights, used twice forward; backward spares the input gradient of the first.
+one_object 'a counts the operations of its three products' \
+  '.workloads[0] | ((.gflops * .min_us * 1000 / (2 * 64 * (2 * 784 * 512 + 3 * 512 * 10)) - 1) |
+    fabs) < 0.001'
+
+run "$TITO" bench --workloads i --seconds 0.1 --json
+expect 'decoding succeeds' 0
+one_object 'decoding tells tokens a second' \
+  '.workloads[0] | (.tokens_per_second * .min_us / 1e6 - 256 | fabs) < 0.01'
+
+run "$TITO" bench --workloads a,z
+expect 'an unknown workload is a usage error that names the known ones' 2 "'z'.*a, b, c"
+run "$TITO" bench --workloads a --threads 0
+expect 'no thread is a usage error' 2 'threads'
+run "$TITO" bench --workloads a --seconds never
+expect 'a time that is no number is a usage error' 2 'seconds'
+run "$TITO" bench --workloads a --vs friends
+expect 'an unknown opponent is a usage error' 2 "'friends'"
+
+if [ -d /usr/lib/python3/dist-packages/torch ]; then
+  run "$TITO" bench --workloads a,h1 --vs peers --threads 1 --seconds 0.2 --json
+  expect 'bench --vs peers succeeds' 0
+  one_object 'and compares minima' \
+    '.workloads | all((.peer | startswith("PyTorch")) and .peer_median_us >= .peer_min_us and
+      (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001 and
+      .peer_peak_memory_bytes > 0)'
+else
+  skip 'bench --vs peers' 'PyTorch is not installed'
+fi
+finish
