@@ -86,6 +86,11 @@ void* try_system_allocate(size_t bytes);
 void* system_allocate(size_t bytes);  // the same; throws Error
 void system_release(void* data, size_t bytes);
 
+// Scratch (core/parallel.h). The pool provides for its threads before they start, and each of them
+// does first what would otherwise allocate in its first use of scratch, whenever that is.
+void provide_scratch(int threads);
+void prepare_scratch_of_thread();
+
 constexpr size_t kHugePage = size_t{2} << 20;
 
 void remember_memory_baseline();  // called before the first block of the process

@@ -18,6 +18,7 @@
 #include "tinytorch/core/cpu.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/futex.h"
+#include "tinytorch/core/memory.h"
 
 namespace tinytorch {
 
@@ -118,6 +119,7 @@ class Pool {
  private:
   void help(int index);
   void work(uint32_t generation, int index);
+  void report_done(uint32_t units);
   int helpers_to_wake(double total_ns);
   int64_t wait_until_done();
 
@@ -147,6 +149,8 @@ class Pool {
 
 Pool::Pool(int threads, bool spin)
     : threads_(threads), spin_(spin), ranges_(new Range[static_cast<size_t>(threads)]) {
+  provide_scratch(threads);
+  remaining_.store(static_cast<uint32_t>(threads - 1));
   // Helpers take no signals: handlers run on the application's own threads.
   sigset_t all, before;
   sigfillset(&all);
@@ -155,9 +159,12 @@ Pool::Pool(int threads, bool spin)
     for (int i = 1; i < threads; ++i) helpers_.emplace_back([this, i] { help(i); });
   } catch (const std::system_error&) {
     // The system grants no more threads. The ranges of those that are missing get stolen.
+    remaining_.fetch_sub(static_cast<uint32_t>(threads - 1) -
+                         static_cast<uint32_t>(helpers_.size()));
     threads_ = static_cast<int>(helpers_.size()) + 1;
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  wait_until_done();  // until all are ready: what a thread's start allocates is allocated now
 }
 
 Pool::~Pool() {
@@ -170,6 +177,8 @@ Pool::~Pool() {
 void Pool::help(int index) {
   t_index = index;
   t_in_region = true;
+  prepare_scratch_of_thread();
+  report_done(1);
   uint32_t seen = 0;
   for (;;) {
     const auto changed = [&] { return generation_.load(std::memory_order_acquire) != seen; };
@@ -198,8 +207,11 @@ void Pool::work(uint32_t generation, int index) {
       ++done;
     }
   }
-  if (done && remaining_.fetch_sub(done) == done && caller_parked_.load())
-    futex_wake_all(remaining_);
+  if (done) report_done(done);
+}
+
+void Pool::report_done(uint32_t units) {
+  if (remaining_.fetch_sub(units) == units && caller_parked_.load()) futex_wake_all(remaining_);
 }
 
 // A wake-up costs several microseconds on both sides: it must be earned by this job or by those
