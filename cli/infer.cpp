@@ -18,14 +18,28 @@ namespace tinytorch::cli {
 namespace {
 
 // Tokens stay i64, everything else takes the model's dtype.
-Tensor as_input(const Tensor& x, const Config& config) {
+Tensor as_input(const Tensor& x, const Config& config, const std::string& file) {
   if (config.get("model.name", "mlp") == "gpt") {
     if (is_floating(x.dtype()))
-      throw DTypeError(std::string("infer: a gpt takes int64 tokens (batch, time), the input is ") +
-                       dtype_name(x.dtype()) + ".");
+      throw IoError(file + ": a gpt takes int64 tokens (batch, time), these are " +
+                    dtype_name(x.dtype()) + ".");
     return x.to(DType::kI64);
   }
   return x.to(read_dtype(config));
+}
+
+// The file is to blame when the network cannot take what it holds.
+Tensor logits(nn::Module& model, const Tensor& x, const std::string& file) {
+  const auto refuse = [&](const Error& e) { return IoError(file + ": " + e.what()); };
+  try {
+    return model(x);
+  } catch (const ShapeError& e) {
+    throw refuse(e);
+  } catch (const DTypeError& e) {
+    throw refuse(e);
+  } catch (const IndexError& e) {  // tokens outside the vocabulary
+    throw refuse(e);
+  }
 }
 
 int run(const Args& args) {
@@ -46,8 +60,9 @@ int run(const Args& args) {
     optim::load_checkpoint(RunFolder::open(what).best_checkpoint(), *model, nullptr);
   model->eval();
   const NoGrad no_grad;
-  const Tensor x = as_input(data::read_npy(args.text("--input")), config);
-  const Tensor y = (*model)(x);
+  const std::string input = args.text("--input");
+  const Tensor x = as_input(data::read_npy(input), config, input);
+  const Tensor y = logits(*model, x, input);
   data::write_npy(args.text("--output"), y);
   if (args.json())
     print_json({{"model", config.get("model.name", "mlp")},

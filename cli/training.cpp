@@ -12,10 +12,23 @@
 
 namespace tinytorch::cli {
 
+namespace {
+
+Experiment make_experiment_in(const RunFolder& folder, Config& config, bool resume) {
+  try {
+    return make_experiment(config, folder.checkpoints(), resume);
+  } catch (...) {
+    folder.remove_if_unused();
+    throw;
+  }
+}
+
+}  // namespace
+
 TrainingResult run_training(Config& config, const RunFolder& folder, bool resume) {
-  Experiment e = make_experiment(config, folder.checkpoints());
-  optim::Trainer& trainer = *e.trainer;
   const std::string checkpoint = resume ? folder.last_checkpoint() : "";
+  Experiment e = make_experiment_in(folder, config, !checkpoint.empty());
+  optim::Trainer& trainer = *e.trainer;
   folder.write_config(config);
   folder.write_environment(environment_report());
   if (!checkpoint.empty()) {

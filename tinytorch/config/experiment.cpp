@@ -1,5 +1,8 @@
 #include "tinytorch/config/experiment.h"
 
+#include <algorithm>
+
+#include "tinytorch/config/suggest.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/random.h"
 #include "tinytorch/data/safetensors.h"
@@ -33,7 +36,6 @@ class Sizes {
 std::vector<int64_t> mlp_layers(Config& config, Sizes& sizes) {
   if (!config.has("model.layers")) {
     const data::DataSource& s = sizes.source();
-    if (s.is_text()) config.refuse("model.name", "an mlp takes images, not text");
     config.set_default("model.layers",
                        std::vector<int64_t>{s.channels * s.height * s.width, 128, s.classes});
   }
@@ -45,11 +47,55 @@ std::vector<int64_t> mlp_layers(Config& config, Sizes& sizes) {
   return layers;
 }
 
+// Refuses a model that cannot take these data, before anything is trained.
+void check_fits(const Config& config, const nn::ModelSpec& spec, const data::DataSource& source) {
+  const auto check = [&](bool fits, const char* key, int64_t given, int64_t needed,
+                         const char* what) {
+    if (!fits)
+      config.refuse(key, fmt::format("{} does not fit {}, which has {} {}. Hint: leave it out, and "
+                                     "it follows from the data.",
+                                     given, source.name, needed, what));
+  };
+  const bool gpt = spec.name == "gpt";
+  if (gpt != source.is_text())
+    config.refuse("model.name",
+                  fmt::format("'{}' takes {}, not {} as in {}.", spec.name, gpt ? "text" : "images",
+                              gpt ? "images" : "text", source.name));
+  const bool mlp = spec.name == "mlp";
+  const int64_t classes = mlp ? spec.layers.back() : gpt ? spec.vocab_size : spec.num_classes;
+  check(classes >= source.classes,
+        mlp   ? "model.layers"
+        : gpt ? "model.vocab_size"
+              : "model.num_classes",
+        classes, source.classes, gpt ? "characters" : "classes");
+  if (gpt) return;
+  if (mlp) {
+    const int64_t values = source.channels * source.height * source.width;
+    check(spec.layers.front() == values, "model.layers", spec.layers.front(), values,
+          "values a sample");
+    return;
+  }
+  check(spec.in_channels == source.channels, "model.in_channels", spec.in_channels, source.channels,
+        "channels");
+  if (spec.name != "cnn") return;  // resnet20 takes images of any size
+  for (const int64_t side : {source.height, source.width})
+    check(spec.image_size / 4 == side / 4, "model.image_size", spec.image_size, side,
+          "pixels a side");
+}
+
 }  // namespace
 
 data::DataSource read_data(Config& config) {
   data::DataOptions options;
   const std::string name = config.get<std::string>("data.name");
+  const std::string kind = name.substr(0, name.find(':') + 1);  // "idx:", or "" for a plain name
+  const auto& names = data::dataset_names();
+  if (std::none_of(names.begin(), names.end(), [&](const std::string& known) {
+        return kind.empty() ? known == name : known.starts_with(kind) && name != kind;
+      }))
+    config.refuse("data.name",
+                  fmt::format("'{}' is unknown. Hint: did you mean '{}'? Known: {}.", name,
+                              nearest_name(name, names), fmt::join(names, ", ")));
   options.normalize =
       data::normalize_from_name(config.choice("data.normalize", {"standard", "none"}, "standard"));
   if (name.rfind("text:", 0) == 0)
@@ -79,6 +125,7 @@ nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
     spec.image_size = sizes.get("model.image_size", &data::DataSource::height);
     spec.num_classes = sizes.get("model.num_classes", &data::DataSource::classes);
   }
+  if (source) check_fits(config, spec, *source);
   return spec;
 }
 
@@ -120,13 +167,14 @@ std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::D
   return std::make_unique<DataLoader>(source.test, o);
 }
 
-Experiment make_experiment(Config& config, const std::string& checkpoints) {
+Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume) {
   Experiment e;
   e.source = read_data(config);
   const auto seed = static_cast<uint64_t>(config.get_at_least("train.seed", 0, 0));
   manual_seed(seed);
   e.model = make_model(config, &e.source);
-  if (const auto init = config.find<std::string>("train.init"))
+  // What a checkpoint will replace is not read: the file may be gone.
+  if (const auto init = config.find<std::string>("train.init"); init && !resume)
     e.model->load_state_dict(data::read_safetensors(*init).tensors);
   e.optimizer = read_optimizer(config, *e.model);
 
@@ -162,7 +210,8 @@ Experiment make_experiment(Config& config, const std::string& checkpoints) {
         config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
     schedule.gamma = config.get<double>("schedule.gamma", 0.1);
   }
-  config.find<std::string>("train.out");  // read where the folder is made; known when a run is resumed
+  config.find<std::string>(
+      "train.out");  // read where the folder is made; known when a run is resumed
   config.reject_unknown();
   e.trainer = std::make_unique<optim::Trainer>(*e.model, *e.optimizer, schedule, *e.train, *e.test,
                                                trainer);

@@ -33,8 +33,9 @@ struct Experiment {
   std::unique_ptr<optim::Trainer> trainer;
 };
 // Seeds the default generator with train.seed, builds, loads train.init. `checkpoints`: where the
-// trainer writes. Refuses unknown keys.
-Experiment make_experiment(Config& config, const std::string& checkpoints);
+// trainer writes. `resume`: the trainer will resume from one of them, so train.init is not read.
+// Refuses unknown keys, and sizes that do not fit the data.
+Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume = false);
 
 // The model alone, for evaluation and inference.
 std::shared_ptr<nn::Module> make_model(Config& config, const data::DataSource* source = nullptr);

@@ -42,14 +42,15 @@ RunFolder RunFolder::create(const Config& config, const std::string& root) {
       config.refuse(
           "train.out",
           fmt::format("'{0}' holds a run already. Hint: --resume {0}, or another folder", *out));
+    const bool made = !fs::exists(*out);
     make_folder(*out);
-    return RunFolder(*out);
+    return RunFolder(*out, made);
   }
   make_folder(root);
   for (int i = 1;; ++i) {  // create_directory says whether it was this call that made it
     const std::string path = fmt::format("{}/{}-{:03}", root, run_name(config), i);
     std::error_code error;
-    if (fs::create_directory(path, error)) return RunFolder(path);
+    if (fs::create_directory(path, error)) return RunFolder(path, true);
     if (error) raise<IoError>("run folder '{}' cannot be made: {}", path, error.message());
   }
 }
@@ -74,6 +75,11 @@ std::string RunFolder::best_checkpoint() const {
   const int64_t best = optim::read_progress(last).best_step;
   const std::string path = optim::checkpoint_path(checkpoints(), best);
   return best > 0 && fs::exists(path) ? path : last;
+}
+
+void RunFolder::remove_if_unused() const {
+  std::error_code not_empty;
+  if (made_) fs::remove(path_, not_empty);
 }
 
 void RunFolder::write_config(const Config& config) const {

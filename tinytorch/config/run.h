@@ -24,12 +24,17 @@ class RunFolder {
   std::string last_checkpoint() const;
   std::string best_checkpoint() const;
 
+  // Removes the folder if create() made it and nothing has been written: the experiment was
+  // refused.
+  void remove_if_unused() const;
+
   void write_config(const Config& config) const;
   void write_environment(const std::string& report) const;
 
  private:
-  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  explicit RunFolder(std::string path, bool made = false) : path_(std::move(path)), made_(made) {}
   std::string path_;
+  bool made_;
 };
 
 // Appends to metrics.jsonl, each line with one write, so that a killed run loses no finished line.

@@ -17,8 +17,6 @@ namespace {
 
 constexpr int kByteScale = 255, kDigitScale = 16;
 constexpr const char* kSystemFashion = "/usr/share/datasets/fashion-mnist";
-constexpr const char* kKnown =
-    "digits, fashion-mnist, fashion-mnist-small, idx:DIR, cifar10:DIR, text:FILE";
 
 std::vector<fs::path> data_folders() {
   std::vector<fs::path> folders;
@@ -160,6 +158,12 @@ std::string after(const std::string& name, std::string_view prefix) {
 
 }  // namespace
 
+const std::vector<std::string>& dataset_names() {
+  static const std::vector<std::string> names = {"digits",  "fashion-mnist", "fashion-mnist-small",
+                                                 "idx:DIR", "cifar10:DIR",   "text:FILE"};
+  return names;
+}
+
 Normalize normalize_from_name(const std::string& name) {
   if (name == "standard") return Normalize::kStandard;
   if (name == "none") return Normalize::kNone;
@@ -212,7 +216,8 @@ DataSource load_dataset(const std::string& name, const DataOptions& options) {
     return from_images(name, read_cifar10_folder(folder), 10, kByteScale, options);
   if (const std::string file = after(name, "text:"); !file.empty())
     return load_text(name, file, options);
-  raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name, kKnown);
+  raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name,
+                     fmt::join(dataset_names(), ", "));
 }
 
 }  // namespace tinytorch::data

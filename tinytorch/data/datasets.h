@@ -36,6 +36,8 @@ struct DataSource {
 // IoError for missing or broken files with what to do; ConfigError for an unknown name.
 DataSource load_dataset(const std::string& name, const DataOptions& options = {});
 
+const std::vector<std::string>& dataset_names();  // "digits", ..., "idx:DIR", ...
+
 // Whether the files of a data set are there. Does not read them.
 bool has_dataset(const std::string& name);
 

@@ -87,9 +87,8 @@ data::TensorFile read_checked(const std::string& checkpoint, const char* file, c
   if (found.bytes != expected.bytes || found.crc != expected.crc)
     raise<IoError>(
         "checkpoint: '{}' is damaged: {} bytes with CRC-32 {:08x}, {} with {:08x} were written. "
-        "Hint: "
-        "resume from an earlier checkpoint.",
-        path, found.bytes, found.crc, expected.bytes, expected.crc);
+        "Hint: without the folder '{}' the run goes on from an earlier checkpoint.",
+        path, found.bytes, found.crc, expected.bytes, expected.crc, checkpoint);
   return data::read_safetensors(path);
 }
 
