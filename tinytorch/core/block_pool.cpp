@@ -21,9 +21,11 @@ namespace {
 constexpr size_t kSlab = size_t{1} << 20;       // small blocks are cut from these
 constexpr size_t kLeastRest = size_t{8} << 10;  // a smaller rest is not split off
 // Regions grow with the pool. They are generous, so that a loop with fragments finds room in what
-// the first steps took; pages that nothing was ever written to are not resident and cost nothing.
+// the first steps took, also when one came out just large enough (kLeastSpare); pages that nothing
+// was ever written to are not resident and cost nothing.
 constexpr size_t kLeastRegion = size_t{32} << 20;
 constexpr size_t kMostRegion = size_t{512} << 20;
+constexpr size_t kLeastSpare = 4;  // a quarter of the pool's bytes is free at any time
 
 constexpr size_t kBytesPerHeader = size_t{32} << 10;
 
@@ -60,7 +62,7 @@ class BlockPool {
   PoolBlock* take_small(int size_class);
   PoolBlock* take_large(size_t bytes);
   PoolBlock* find(int size_class);
-  PoolBlock* split(PoolBlock* block, size_t bytes);
+  void split(PoolBlock* block, size_t bytes);
   bool add_region(size_t bytes);
   void add_headers(size_t count);
   void merge_neighbours();
@@ -77,6 +79,7 @@ class BlockPool {
   char* slab_ = nullptr;                     // the uncut part of the newest slab
   size_t slab_left_ = 0;
   size_t region_bytes_ = 0;  // in all regions
+  size_t used_bytes_ = 0;    // of them in large blocks that are not free
   bool freed_since_merge_ = false;
 };
 
@@ -137,9 +140,9 @@ PoolBlock* BlockPool::find(int size_class) {
 }
 
 // Cuts the block to `bytes` and files the rest, if there is enough of it.
-PoolBlock* BlockPool::split(PoolBlock* block, size_t bytes) {
+void BlockPool::split(PoolBlock* block, size_t bytes) {
   const size_t rest = block->capacity - bytes;
-  if (rest < std::max(kLeastRest, bytes / 16)) return block;
+  if (rest < std::max(kLeastRest, bytes / 16)) return;
   PoolBlock* right = new_block_at(begin_of(block) + bytes, rest);
   right->left = block;
   right->right = block->right;
@@ -148,7 +151,6 @@ PoolBlock* BlockPool::split(PoolBlock* block, size_t bytes) {
   block->capacity = bytes;
   block->size_class = list_for(bytes);
   push(right);
-  return block;
 }
 
 // Makes one block of each row of free neighbours.
@@ -200,7 +202,10 @@ PoolBlock* BlockPool::take_large(size_t bytes) {
   }
   if (!block) return nullptr;
   remove(block);
-  return split(block, bytes);
+  split(block, bytes);
+  used_bytes_ += block->capacity;
+  if (region_bytes_ - used_bytes_ < region_bytes_ / kLeastSpare) add_region(0);
+  return block;
 }
 
 // The rest of a slab becomes small blocks, so that nothing of it is lost.
@@ -243,6 +248,7 @@ void BlockPool::give_back(PoolBlock* block) {
     small_[block->size_class] = block;
   } else {
     freed_since_merge_ = true;
+    used_bytes_ -= block->capacity;
     push(block);
   }
 }
