@@ -1,7 +1,7 @@
 #include "bench/worker.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -115,7 +115,8 @@ Worker::Worker(const std::vector<std::string>& command, const std::vector<std::s
     : name_(command.at(0)) {
   // Closed on exec, or one worker would hold another's input open.
   int in[2], out[2];
-  if (pipe2(in, O_CLOEXEC) != 0) throw IoError(fmt::format("bench: no pipe: {}.", std::strerror(errno)));
+  if (pipe2(in, O_CLOEXEC) != 0)
+    throw IoError(fmt::format("bench: no pipe: {}.", std::strerror(errno)));
   if (pipe2(out, O_CLOEXEC) != 0) {
     close(in[0]), close(in[1]);
     throw IoError(fmt::format("bench: no pipe: {}.", std::strerror(errno)));
@@ -125,8 +126,8 @@ Worker::Worker(const std::vector<std::string>& command, const std::vector<std::s
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  const int code = posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr,
-                                pointers(words).data(), pointers(env).data());
+  const int code = posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr, pointers(words).data(),
+                                pointers(env).data());
   posix_spawn_file_actions_destroy(&actions);
   close(in[0]), close(out[1]);
   to_ = in[1], from_ = out[0];

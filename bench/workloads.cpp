@@ -40,14 +40,13 @@ Cost sum(std::initializer_list<Cost> costs) {
 Cost mlp_cost(const std::vector<int64_t>& sizes, double batch, bool train) {
   Cost total;
   for (size_t i = 0; i + 1 < sizes.size(); ++i)
-    total = sum({total, layer(static_cast<double>(sizes[i] * sizes[i + 1]), 1, batch, train,
-                              i == 0)});
+    total =
+        sum({total, layer(static_cast<double>(sizes[i] * sizes[i + 1]), 1, batch, train, i == 0)});
   return total;
 }
 Cost cnn_cost(double batch, bool train) {
-  return sum({layer(9 * 32, 28 * 28, batch, train, true),
-              layer(9 * 32 * 64, 14 * 14, batch, train), layer(3136 * 128, 1, batch, train),
-              layer(128 * 10, 1, batch, train)});
+  return sum({layer(9 * 32, 28 * 28, batch, train, true), layer(9 * 32 * 64, 14 * 14, batch, train),
+              layer(3136 * 128, 1, batch, train), layer(128 * 10, 1, batch, train)});
 }
 Cost resnet20_cost(double batch) {
   Cost total = layer(9 * 3 * 16, 32 * 32, batch, true, true);
@@ -67,15 +66,20 @@ Cost resnet20_cost(double batch) {
 }
 // Attention reads half of the T x T scores; its two products are 2 T d each, its gradients four.
 Cost gpt_cost(double layers, double d, double t, double vocab, double batch, bool train) {
-  Cost total = sum({layer(layers * 12 * d * d, t, batch, train), layer(vocab * d, t, batch, train)});
+  Cost total =
+      sum({layer(layers * 12 * d * d, t, batch, train), layer(vocab * d, t, batch, train)});
   total.flops += layers * batch * t * (4 * t * d / 2) * (train ? 3 : 1);
   return total;
 }
 
 // Bytes of parameters a training step touches: SGD with momentum reads w, g, v and writes w, v;
 // Adam reads and writes one more; backward writes g once.
-double sgd_bytes(const Cost& c) { return c.parameters * 4 * 6; }
-double adam_bytes(const Cost& c) { return c.parameters * 4 * 8; }
+double sgd_bytes(const Cost& c) {
+  return c.parameters * 4 * 6;
+}
+double adam_bytes(const Cost& c) {
+  return c.parameters * 4 * 8;
+}
 
 // ---- Runs
 
@@ -152,15 +156,13 @@ Run decode() {
   return [model, cache] {
     cache->clear();
     Tensor token = zeros({1, 1}, DType::kI64);
-    for (int i = 0; i < 256; ++i)
-      token = argmax(model->decode(token, *cache), -1);  // (1, 1)
+    for (int i = 0; i < 256; ++i) token = argmax(model->decode(token, *cache), -1);  // (1, 1)
   };
 }
 
 std::vector<Workload> make_workloads() {
-  const Cost a = mlp_cost({784, 512, 10}, 64, true),
-             b = mlp_cost({784, 1024, 1024, 10}, 256, true), c = cnn_cost(64, true),
-             d = resnet20_cost(64), e = gpt_cost(4, 128, 128, 65, 16, true),
+  const Cost a = mlp_cost({784, 512, 10}, 64, true), b = mlp_cost({784, 1024, 1024, 10}, 256, true),
+             c = cnn_cost(64, true), d = resnet20_cost(64), e = gpt_cost(4, 128, 128, 65, 16, true),
              f = gpt_cost(6, 384, 256, 65, 8, true), g = mlp_cost({784, 512, 10}, 1, false),
              h1 = cnn_cost(1, false), h32 = cnn_cost(32, false),
              i = gpt_cost(6, 384, 256, 65, 1, false);

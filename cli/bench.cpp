@@ -59,8 +59,8 @@ struct Measured {
 };
 
 Measured measure(const Workload& workload, int threads, double seconds, bool vs_peers) {
-  bench::Worker ours({"/proc/self/exe", "bench", "--worker", workload.id, "--threads",
-                      std::to_string(threads)});
+  bench::Worker ours(
+      {"/proc/self/exe", "bench", "--worker", workload.id, "--threads", std::to_string(threads)});
   const std::vector<bench::Peer> peers =
       vs_peers ? bench::start_peers(workload.id, threads, home()) : std::vector<bench::Peer>();
   for (int round = 0; round < kRounds; ++round) {
@@ -110,9 +110,10 @@ std::string short_time(double us) {
 }
 
 void print_header(const MachineLimits& limits, bool vs_peers) {
-  fmt::print("{}\n{} threads, {}: {:.0f} GFLOP/s; reads from L2 {:.0f}, L3 {:.0f}, memory {:.0f} GB/s\n\n",
-             probe_machine().cpu, limits.threads, kernels::simd_target(), limits.peak_gflops,
-             limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s);
+  fmt::print(
+      "{}\n{} threads, {}: {:.0f} GFLOP/s; reads from L2 {:.0f}, L3 {:.0f}, memory {:.0f} GB/s\n\n",
+      probe_machine().cpu, limits.threads, kernels::simd_target(), limits.peak_gflops,
+      limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s);
   fmt::print("{:<4} {:>10} {:>10} {:>10} {:>7} {:>8} {:>8}{}  workload\n", "id", "min", "median",
              "limit", "x limit", "GFLOP/s", "peak MB",
              vs_peers ? fmt::format(" {:>10} {:>7}", "peer", "faster") : "");

@@ -61,7 +61,8 @@ def gelu(form):
 def conv(**kw):
     relu = kw.pop("act", None)
     act = {None: lambda y: y, "relu": F.relu, "gelu": F.gelu}[relu]
-    return lambda x, w, b=None: act(F.conv2d(x, w, b, **kw))
+    pool = (lambda y: F.max_pool2d(y, 2)) if kw.pop("pool", False) else (lambda y: y)
+    return lambda x, w, b=None: pool(act(F.conv2d(x, w, b, **kw)))
 
 
 def cross_entropy(**kw):
@@ -193,6 +194,10 @@ OPS = {
                "dilation 2": conv(padding=(1, 2), dilation=2), "2 groups": conv(groups=2), "depthwise": conv(padding=1, groups=3),
                "1x1 stride 2": conv(stride=2), "with relu": conv(padding=1, act="relu"), "with gelu": conv(padding=1, act="gelu"),
                "no images": conv()},
+    "conv2d_pool": {"3x3 padded, bias": conv(padding=1, act="relu", pool=True), "odd sizes": conv(padding=1, act="relu", pool=True),
+                    "stride 2, no bias": conv(stride=(2, 1), padding=(0, 1), act="relu", pool=True),
+                    "without relu": conv(padding=1, pool=True), "2 groups": conv(groups=2, act="relu", pool=True),
+                    "no images": conv(act="relu", pool=True)},
     "max_pool2d": pools(F.max_pool2d, False), "avg_pool2d": pools(F.avg_pool2d, True),
     "adaptive_avg_pool2d": {"to 1x1": lambda x: F.adaptive_avg_pool2d(x, 1), "uneven windows": lambda x: F.adaptive_avg_pool2d(x, (3, 2))},
     "batch_norm": {"training": batch_norm(True, True, False, False), "evaluation": batch_norm(False, True, False, False),

@@ -52,8 +52,8 @@ float ReadBurst(const float* HWY_RESTRICT data, int64_t n) {
     f = hn::Add(f, hn::Load(d, p + 4 * lanes)), g = hn::Add(g, hn::Load(d, p + 5 * lanes));
     h = hn::Add(h, hn::Load(d, p + 6 * lanes)), i = hn::Add(i, hn::Load(d, p + 7 * lanes));
   }
-  const auto sum = hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)),
-                           hn::Add(hn::Add(f, g), hn::Add(h, i)));
+  const auto sum =
+      hn::Add(hn::Add(hn::Add(a, b), hn::Add(c, e)), hn::Add(hn::Add(f, g), hn::Add(h, i)));
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 

@@ -35,6 +35,17 @@ Tensor Conv2d::forward(const Tensor& x, Fused activation) {
   // tito:end 3.21
 }
 
+Tensor Conv2d::forward_pooled(const Tensor& x, Fused activation) {
+  const auto out_size = [&](int d) {
+    const ConvOptions& o = options_;
+    return (x.size(2 + d) + 2 * o.padding[d] - o.dilation[d] * (weight.size(2 + d) - 1) - 1) /
+               o.stride[d] +
+           1;
+  };
+  if (x.dim() != 4 || out_size(0) < 2 || out_size(1) < 2) return {};
+  return conv2d_pool(x, weight, bias, options_, activation);
+}
+
 std::string Conv2d::describe() const {
   return fmt::format("{} -> {}, {}x{}, stride {}, padding {}{}{}", weight.size(1) * options_.groups,
                      weight.size(0), weight.size(2), weight.size(3), options_.stride[0],
@@ -50,6 +61,13 @@ Tensor MaxPool2d::forward(const Tensor& x) {
   // tito:begin 3.22
   return max_pool2d(x, options_);
   // tito:end 3.22
+}
+
+bool MaxPool2d::halves() const {
+  const PoolOptions& o = options_;
+  const auto two = [](const int64_t(&v)[2]) { return v[0] == 2 && v[1] == 2; };
+  return two(o.kernel) && (two(o.stride) || (o.stride[0] == 0 && o.stride[1] == 0)) &&
+         o.padding[0] == 0 && o.padding[1] == 0;
 }
 
 AvgPool2d::AvgPool2d(int64_t kernel, int64_t stride, int64_t padding)

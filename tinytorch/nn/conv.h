@@ -16,6 +16,8 @@ class Conv2d : public Module {
   Conv2d(int64_t in_channels, int64_t out_channels, int64_t kernel_size, const Options& options);
   Tensor forward(const Tensor& x) override { return forward(x, Fused::kNone); }
   Tensor forward(const Tensor& x, Fused activation);
+  // With 2x2 max pooling behind the activation; undefined where the result is too small to pool.
+  Tensor forward_pooled(const Tensor& x, Fused activation);
   std::string describe() const override;
   const char* kind() const override { return "Conv2d"; }
   Tensor weight, bias;
@@ -30,6 +32,7 @@ class MaxPool2d : public Module {
   explicit MaxPool2d(int64_t kernel, int64_t stride = 0, int64_t padding = 0);
   Tensor forward(const Tensor& x) override;
   const char* kind() const override { return "MaxPool2d"; }
+  bool halves() const;  // 2x2 windows side by side: what a convolution can do in its own pass
 
  private:
   PoolOptions options_;

@@ -27,6 +27,19 @@ Tensor apply_with(Module& m, const Tensor& x, Fused activation) {
   return {};
 }
 
+// Convolution, ReLU and 2x2 pooling as one pass, when children i .. i + 2 are that; else undefined.
+Tensor convolve_and_pool(
+    const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children, size_t i,
+    const Tensor& x) {
+  if (i + 2 >= children.size()) return {};
+  auto* conv = dynamic_cast<Conv2d*>(children[i].second.get());
+  const Module& pool = *children[i + 2].second;
+  const auto* max_pool = dynamic_cast<const MaxPool2d*>(&pool);
+  if (!conv || !max_pool || conv->has_hooks() || pool.has_hooks()) return {};
+  if (activation_of(*children[i + 1].second) != Fused::kRelu || !max_pool->halves()) return {};
+  return conv->forward_pooled(x, Fused::kRelu);
+}
+
 }  // namespace
 
 Tensor run_fused(const Sequential& modules, const Tensor& x) {
@@ -37,9 +50,14 @@ Tensor run_fused(const Sequential& modules, const Tensor& x) {
     const Fused next =
         i + 1 < children.size() ? activation_of(*children[i + 1].second) : Fused::kNone;
     Tensor fused;
+    size_t behind = 1;  // children that the fused kernel covers beside m
     if (next != Fused::kNone && !m.has_hooks()) {
       try {
-        fused = apply_with(m, out, next);
+        fused = convolve_and_pool(children, i, out);
+        if (fused.defined())
+          behind = 2;
+        else
+          fused = apply_with(m, out, next);
       } catch (Error& error) {
         error.add_module(children[i].first);
         throw;
@@ -47,7 +65,7 @@ Tensor run_fused(const Sequential& modules, const Tensor& x) {
     }
     if (fused.defined()) {
       out = std::move(fused);
-      ++i;
+      i += behind;
     } else {
       out = m(out);
     }

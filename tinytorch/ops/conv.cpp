@@ -77,37 +77,59 @@ void run(const kernels::ConvGradWeightArgs<double>& a) {
   kernels::loops::conv2d_grad_weight(a);
 }
 
+void run(const kernels::ConvPoolArgs<float>& a) {
+  kernels::conv2d_pool_f32(a);
+}
+void run(const kernels::ConvPoolArgs<double>& a) {
+  kernels::loops::conv2d_pool(a);
+}
+void run(const kernels::ConvPoolGradArgs<float>& a) {
+  kernels::conv2d_pool_grad_f32(a);
+}
+void run(const kernels::ConvPoolGradArgs<double>& a) {
+  kernels::loops::conv2d_pool_grad(a);
+}
+
+// Checked operands in the memory order that the kernel takes.
+struct Operands {
+  kernels::ConvGeometry g;
+  MemoryFormat format;
+  Tensor image, w, b;  // b undefined: no bias
+
+  Operands(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+    check_conv(x, weight, bias, options);
+    g = conv_geometry(x.shape(), weight.shape(), options);
+    format = conv_format(x.dtype());
+    const NoGrad no_grad;
+    image = x.contiguous(format);
+    w = weight.contiguous();
+    if (bias.defined()) b = bias.contiguous();
+  }
+  template <class T>
+  const T* bias() const {
+    return b.defined() ? b.data<T>() : nullptr;
+  }
+};
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options,
               Fused activation) {
-  check_conv(x, weight, bias, options);
-  const kernels::ConvGeometry g = conv_geometry(x.shape(), weight.shape(), options);
-  const MemoryFormat format = conv_format(x.dtype());
-  const auto plain = [](const Tensor& t, MemoryFormat f) {
-    const NoGrad no_grad;
-    return t.defined() ? t.contiguous(f) : t;
-  };
-  const Tensor image = plain(x, format), w = plain(weight, MemoryFormat::kContiguous),
-               b = plain(bias, MemoryFormat::kContiguous);
+  const Operands in(x, weight, bias, options);
   const bool recording = needs_grad(x, weight, bias);
   const bool gelu = activation == Fused::kGelu || activation == Fused::kGeluTanh;
-  Tensor out = empty({g.n, g.o, g.oh, g.ow}, x.dtype(), format);
+  Tensor out = empty({in.g.n, in.g.o, in.g.oh, in.g.ow}, x.dtype(), in.format);
   if (out.numel() > 0)
     with_float(x.dtype(), "conv2d", [&](auto type) {
       using T = decltype(type);
-      kernels::ConvArgs<T> args{g,
-                                image.data<T>(),
-                                w.data<T>(),
-                                b.defined() ? b.data<T>() : nullptr,
-                                out.data<T>(),
-                                gelu ? kernels::Activation::kNone : kernel_activation(activation)};
-      run(args);
+      run(kernels::ConvArgs<T>{in.g, in.image.data<T>(), in.w.data<T>(), in.bias<T>(),
+                               out.data<T>(),
+                               gelu ? kernels::Activation::kNone : kernel_activation(activation)});
     });
   if (recording)
     set_gradient(
         "conv2d", out, {&x, &weight, &bias},
-        [image = Saved(image), w = Saved(w), options, xs = x.shape(), ws = weight.shape(),
+        [image = Saved(in.image), w = Saved(in.w), options, xs = x.shape(), ws = weight.shape(),
          kept = activation == Fused::kRelu ? Saved::output(out) : Saved()](GradContext& c) {
           const Tensor dy = kept.defined() ? gradients::relu(c.grad(), kept.get(c)) : c.grad();
           if (c.needs(0)) c.set(0, gradients::conv2d_input(dy, w.get(c), xs, options));
@@ -119,6 +141,70 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
         });
   return gelu ? tinytorch::gelu(out, activation == Fused::kGelu ? GeluForm::kErf : GeluForm::kTanh)
               : out;
+}
+
+namespace {
+
+// Sends the gradient of a pooled output to the winners of its windows: dense, n x o x oh x ow.
+Tensor unpool(const kernels::ConvGeometry& g, MemoryFormat format, const Tensor& dy,
+              const Tensor& y, const Tensor& index, bool relu) {
+  Tensor dconv = empty({g.n, g.o, g.oh, g.ow}, dy.dtype(), format);
+  with_float(dy.dtype(), "conv2d_pool", [&](auto type) {
+    using T = decltype(type);
+    run(kernels::ConvPoolGradArgs<T>{g, dy.data<T>(), y.data<T>(), index.data<uint8_t>(),
+                                     dconv.data<T>(), relu});
+  });
+  return dconv;
+}
+
+}  // namespace
+
+Tensor conv2d_pool(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   const ConvOptions& options, Fused activation) {
+  const Operands in(x, weight, bias, options);
+  if (activation != Fused::kNone && activation != Fused::kRelu)
+    raise<NotImplemented>("conv2d_pool: the activation must be none or ReLU.");
+  if (in.g.oh < 2 || in.g.ow < 2)
+    raise<ShapeError>("conv2d_pool: the convolution of {} gives {}x{}: too small to pool by 2.",
+                      describe(x), in.g.oh, in.g.ow);
+  const bool relu = activation == Fused::kRelu, recording = needs_grad(x, weight, bias);
+  Tensor out = empty({in.g.n, in.g.o, in.g.oh / 2, in.g.ow / 2}, x.dtype(), in.format);
+  const Tensor index = empty(out.shape(), DType::kU8, in.format);
+  if (out.numel() > 0)
+    with_float(x.dtype(), "conv2d_pool", [&](auto type) {
+      using T = decltype(type);
+      run(kernels::ConvPoolArgs<T>{in.g, in.image.data<T>(), in.w.data<T>(), in.bias<T>(),
+                                   out.data<T>(), index.data<uint8_t>(), relu});
+    });
+  if (recording)
+    set_gradient(
+        "conv2d_pool", out, {&x, &weight, &bias},
+        [image = Saved(in.image), w = Saved(in.w), index = Saved(index), y = Saved::output(out),
+         options, g = in.g, xs = x.shape(), ws = weight.shape(), relu](GradContext& c) {
+          const MemoryFormat format = conv_format(c.grad().dtype());
+          const Tensor dy = c.grad().contiguous(format);
+          const bool dense = c.needs(0) || format == MemoryFormat::kContiguous || dy.numel() == 0;
+          const Tensor dconv = !dense ? Tensor()
+                               : dy.numel() == 0
+                                   ? zeros({g.n, g.o, g.oh, g.ow}, dy.dtype())
+                                   : unpool(g, format, dy, y.get(c), index.get(c), relu);
+          if (c.needs(0)) c.set(0, gradients::conv2d_input(dconv, w.get(c), xs, options));
+          if (!c.needs(1) && !c.needs(2)) return;
+          Tensor dw, db;
+          if (dense) {
+            dw = gradients::conv2d_weight(dconv, image.get(c), ws, options, &db);
+          } else {  // the first layer of a network: no dense gradient is ever made
+            dw = empty(ws, dy.dtype()), db = empty({ws[0]}, dy.dtype());
+            kernels::ConvGradWeightArgs<float> args{g, image.get(c).data<float>(), dy.data<float>(),
+                                                    dw.data<float>(), db.data<float>()};
+            args.pool_index = index.get(c).data<uint8_t>();
+            args.pool_y = relu ? y.get(c).data<float>() : nullptr;
+            run(args);
+          }
+          if (c.needs(1)) c.set(1, dw);
+          if (c.needs(2)) c.set(2, db);
+        });
+  return out;
 }
 
 namespace gradients {
@@ -186,6 +272,37 @@ std::vector<Sample> conv_samples(SampleMaker& m) {
       conv_sample(m, "no images", {0, 2, 4, 4}, {3, 2, 3, 3}, true, {})};
 }
 
+Sample conv_pool_sample(SampleMaker& m, std::string label, const Shape& x, const Shape& w,
+                        bool bias, ConvOptions o, Fused f = Fused::kRelu) {
+  std::vector<Tensor> in = {m.normal(x), m.normal(w)};
+  if (bias) in.push_back(m.normal({w[0]}));
+  return {std::move(label), std::move(in), [o, f](const std::vector<Tensor>& t) {
+            return conv2d_pool(t[0], t[1], t.size() > 2 ? t[2] : Tensor(), o, f);
+          }};
+}
+
+std::vector<Sample> conv_pool_samples(SampleMaker& m) {
+  return {
+      conv_pool_sample(m, "3x3 padded, bias", {2, 3, 6, 4}, {4, 3, 3, 3}, true, {{1, 1}, {1, 1}}),
+      conv_pool_sample(m, "odd sizes", {1, 2, 7, 5}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}}),
+      conv_pool_sample(m, "stride 2, no bias", {1, 2, 9, 8}, {3, 2, 3, 2}, false, {{2, 1}, {0, 1}}),
+      conv_pool_sample(m, "without relu", {2, 2, 4, 4}, {3, 2, 3, 3}, true, {{1, 1}, {1, 1}},
+                       Fused::kNone),
+      conv_pool_sample(m, "2 groups", {1, 4, 5, 5}, {6, 2, 2, 2}, true,
+                       {{1, 1}, {0, 0}, {1, 1}, 2}),
+      conv_pool_sample(m, "no images", {0, 2, 4, 4}, {3, 2, 3, 3}, true, {})};
+}
+
+std::vector<ErrorCase> conv_pool_errors() {
+  return {{"channels", [] { conv2d_pool(zeros({1, 2, 4, 4}), zeros({2, 3, 3, 3})); },
+           "it has 2 channels, the weight takes 3"},
+          {"too small to pool", [] { conv2d_pool(zeros({1, 3, 3, 3}), zeros({2, 3, 3, 3})); },
+           "too small to pool"},
+          {"activation",
+           [] { conv2d_pool(zeros({1, 3, 4, 4}), zeros({2, 3, 3, 3}), {}, {}, Fused::kGelu); },
+           "none or ReLU"}};
+}
+
 Cost conv_cost(const Sample& s, const Tensor& out) {
   const Shape& w = s.inputs[1].shape();
   return streaming_cost(s, out, 2.0 * static_cast<double>(w[1] * w[2] * w[3]));
@@ -205,13 +322,19 @@ std::vector<ErrorCase> conv_errors() {
        "different dtypes"}};
 }
 
+// Both operations list all five: their variants are chosen together (kernels::conv2d_layout).
+const char* const kKernels =
+    "conv2d conv2d_grad_input conv2d_grad_weight conv2d_pool conv2d_pool_grad";
+
 const OpInfo kTable[] = {
     {"conv2d", "conv2d(x, weight, bias, {stride, padding, dilation, groups}, activation)",
      "y[n,o,i,j] = act(bias[o] + sum x[n,c,i s + p d - pad,...] w[o,c,p,q])",
      "dx: g with the flipped weight; dw: g with x; dbias: sum of g",
-     "x, weight; the output with relu",
-     "conv2d conv2d_grad_input conv2d_grad_weight conv2d_pool conv2d_pool_grad", conv_samples,
-     conv_cost, conv_errors},
+     "x, weight; the output with relu", kKernels, conv_samples, conv_cost, conv_errors},
+    {"conv2d_pool", "conv2d_pool(x, weight, bias, {stride, padding, dilation, groups}, activation)",
+     "max_pool2d(act(conv2d(x, weight, bias)), 2x2, stride 2) in one pass",
+     "to the winner of each window, then conv2d's", "x, weight, the output, a byte index", kKernels,
+     conv_pool_samples, conv_cost, conv_pool_errors},
 };
 
 }  // namespace

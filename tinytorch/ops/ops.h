@@ -97,6 +97,9 @@ struct ConvOptions {
 };
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const ConvOptions& options = {}, Fused activation = Fused::kNone);
+// max_pool2d of act(conv2d(...)) over 2x2 windows with stride 2, in one pass; act: none or ReLU.
+Tensor conv2d_pool(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                   const ConvOptions& options = {}, Fused activation = Fused::kRelu);
 struct PoolOptions {
   int64_t kernel[2] = {2, 2}, stride[2] = {0, 0} /* 0: the kernel */, padding[2] = {0, 0};
   bool count_include_pad = true;

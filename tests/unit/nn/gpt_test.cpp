@@ -32,7 +32,8 @@ TEST(Gpt, DecodingWithACacheGivesTheLogitsOfTheWholeSequence) {
   KvCache cache(model, 2);
   for (int round = 0; round < 2; ++round, cache.clear()) {
     // A prompt of several tokens at once, then one by one.
-    for (const auto& [begin, length] : {std::pair{0, 5}, {5, 1}, {6, 1}, {7, 3}, {10, 1}, {11, 5}}) {
+    for (const auto& [begin, length] :
+         {std::pair{0, 5}, {5, 1}, {6, 1}, {7, 3}, {10, 1}, {11, 5}}) {
       const Tensor got = model.decode(tokens.narrow(1, begin, length), cache);
       const Tensor want = whole.narrow(1, begin, length);
       const double scale = max(want).item();
