@@ -16,14 +16,8 @@ extern const Command selftest_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
-      &demo_command,
-      &train_command,
-      &eval_command,
-      &infer_command,
-      &bench_command,
-      &kernels_command,
-      &doctor_command,
-      &selftest_command,
+      &demo_command,  &train_command,   &eval_command,   &infer_command,
+      &bench_command, &kernels_command, &doctor_command, &selftest_command,
   };
   return commands;
 }

@@ -29,8 +29,10 @@ struct Parser {
     }
     for (const Option& o : command.options) {
       if (o.value)
-        options[o.name] =
-            app->add_option(o.name, values[o.name], o.help)->type_name(o.value)->expected(1)->allow_extra_args(false);
+        options[o.name] = app->add_option(o.name, values[o.name], o.help)
+                              ->type_name(o.value)
+                              ->expected(1)
+                              ->allow_extra_args(false);
       else
         options[o.name] = app->add_flag(o.name)->description(o.help);
     }

@@ -47,8 +47,8 @@ TEST(DType, PromotionFollowsKindThenWidth) {
 
 TEST(DType, BFloat16RoundsToNearestEvenAndKeepsNan) {
   EXPECT_EQ(BFloat16(1.0f).bits, 0x3f80);
-  EXPECT_EQ(BFloat16(1.00390625f).bits, 0x3f80);   // half way: to even
-  EXPECT_EQ(BFloat16(1.01171875f).bits, 0x3f82);   // half way: to even, up
+  EXPECT_EQ(BFloat16(1.00390625f).bits, 0x3f80);  // half way: to even
+  EXPECT_EQ(BFloat16(1.01171875f).bits, 0x3f82);  // half way: to even, up
   const float nan = static_cast<float>(BFloat16(__builtin_nanf("")));
   EXPECT_NE(nan, nan);
 }

@@ -13,9 +13,13 @@ constexpr Row kRows[] = {{"bool", 1}, {"u8", 1},   {"i8", 1},  {"i32", 4},
                          {"i64", 8},  {"bf16", 2}, {"f32", 4}, {"f64", 8}};
 }  // namespace
 
-size_t item_size(DType dtype) { return kRows[static_cast<int>(dtype)].size; }
+size_t item_size(DType dtype) {
+  return kRows[static_cast<int>(dtype)].size;
+}
 
-const char* dtype_name(DType dtype) { return kRows[static_cast<int>(dtype)].name; }
+const char* dtype_name(DType dtype) {
+  return kRows[static_cast<int>(dtype)].name;
+}
 
 DType dtype_from_name(const char* name) {
   for (int i = 0; i < 8; ++i)

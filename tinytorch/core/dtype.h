@@ -27,11 +27,15 @@ struct BFloat16 {
 // Order is the order of promotion inside a kind (kind: bool < integer < float).
 enum class DType : uint8_t { kBool, kU8, kI8, kI32, kI64, kBF16, kF32, kF64 };
 
-size_t item_size(DType dtype);             // bytes of one element
-const char* dtype_name(DType dtype);       // "f32": the name in messages and configs
-DType dtype_from_name(const char* name);   // the inverse; ConfigError names the known ones
-inline bool is_floating(DType d) { return d >= DType::kBF16; }
-inline bool is_integral(DType d) { return d >= DType::kU8 && d <= DType::kI64; }  // bool is neither
+size_t item_size(DType dtype);            // bytes of one element
+const char* dtype_name(DType dtype);      // "f32": the name in messages and configs
+DType dtype_from_name(const char* name);  // the inverse; ConfigError names the known ones
+inline bool is_floating(DType d) {
+  return d >= DType::kBF16;
+}
+inline bool is_integral(DType d) {
+  return d >= DType::kU8 && d <= DType::kI64;
+}  // bool is neither
 
 // The dtype of a result of two operands (PyTorch's rule for tensors of dimension > 0): the higher
 // kind wins; within a kind the wider wins; u8 with i8 gives i32 (PyTorch: i16, which we lack).
@@ -39,10 +43,10 @@ DType promote(DType a, DType b);
 
 template <class T>
 struct DTypeOf;
-#define TINYTORCH_DTYPE_OF(T, value)               \
-  template <>                                      \
-  struct DTypeOf<T> {                              \
-    static constexpr DType kValue = DType::value;  \
+#define TINYTORCH_DTYPE_OF(T, value)              \
+  template <>                                     \
+  struct DTypeOf<T> {                             \
+    static constexpr DType kValue = DType::value; \
   }
 TINYTORCH_DTYPE_OF(bool, kBool);
 TINYTORCH_DTYPE_OF(uint8_t, kU8);

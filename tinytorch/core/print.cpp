@@ -104,7 +104,8 @@ class Printer {
     if (dim == x_.dim()) return padded(at);
     if (dim == x_.dim() - 1) return row(at, indent);
     const size_t blank_lines = static_cast<size_t>(x_.dim() - dim - 1);
-    std::string separator = ",";  // appended to: g++ 12 sees an overlap in `"," + string` that cannot be
+    std::string separator =
+        ",";  // appended to: g++ 12 sees an overlap in `"," + string` that cannot be
     separator.append(blank_lines, '\n').append(indent + 1, ' ');
     std::string out = "[";
     for_each_index(dim, [&](int64_t i) {

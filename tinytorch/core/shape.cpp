@@ -27,7 +27,9 @@ void Dims::erase(int at) {
   --rank_;
 }
 
-std::string Dims::str() const { return fmt::format("[{}]", fmt::join(begin(), end(), ", ")); }
+std::string Dims::str() const {
+  return fmt::format("[{}]", fmt::join(begin(), end(), ", "));
+}
 
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
   if (a == b) return a;
@@ -48,8 +50,9 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
 int normalize_dim(int64_t dim, int rank, const char* op) {
   const int64_t span = rank == 0 ? 1 : rank;
   if (dim < -span || dim >= span)
-    raise<IndexError>("{}: dim {} is out of range for a tensor of {} dimensions (allowed: {} to {}).",
-                      op, dim, rank, -span, span - 1);
+    raise<IndexError>(
+        "{}: dim {} is out of range for a tensor of {} dimensions (allowed: {} to {}).", op, dim,
+        rank, -span, span - 1);
   return static_cast<int>(dim < 0 ? dim + span : dim);
 }
 

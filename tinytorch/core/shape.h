@@ -31,10 +31,10 @@ class Dims {
   int64_t* end() { return v_ + rank_; }
   int64_t back() const { return v_[rank_ - 1]; }
 
-  void push_back(int64_t value);         // ShapeError past kMaxDims
-  void insert(int at, int64_t value);    // before position `at`
+  void push_back(int64_t value);       // ShapeError past kMaxDims
+  void insert(int at, int64_t value);  // before position `at`
   void erase(int at);
-  int64_t product() const {              // number of elements of a shape
+  int64_t product() const {  // number of elements of a shape
     int64_t p = 1;
     for (int i = 0; i < rank_; ++i) p *= v_[i];
     return p;

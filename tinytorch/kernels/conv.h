@@ -53,9 +53,9 @@ struct ConvGradWeightArgs {
   const T* pool_y = nullptr;
 };
 
-// Convolution, bias, activation and 2x2 max pooling (stride 2, no padding, odd last rows and columns
-// dropped) in one pass: y and index are n x o x oh/2 x ow/2, g describes the convolution. index =
-// position 0..3 in the window of the first maximum, as max_pool2d's.
+// Convolution, bias, activation and 2x2 max pooling (stride 2, no padding, odd last rows and
+// columns dropped) in one pass: y and index are n x o x oh/2 x ow/2, g describes the convolution.
+// index = position 0..3 in the window of the first maximum, as max_pool2d's.
 template <class T>
 struct ConvPoolArgs {
   ConvGeometry g;
@@ -67,8 +67,8 @@ struct ConvPoolArgs {
   bool relu = true;
 };
 // The gradient of its pooling and activation: dconv (n x o x oh x ow, overwritten) takes dy at each
-// window's winner (none where relu and y <= 0) and 0 elsewhere; dbias and the other gradients follow
-// from it by conv2d_grad_input and conv2d_grad_weight.
+// window's winner (none where relu and y <= 0) and 0 elsewhere; dbias and the other gradients
+// follow from it by conv2d_grad_input and conv2d_grad_weight.
 template <class T>
 struct ConvPoolGradArgs {
   ConvGeometry g;
@@ -79,20 +79,27 @@ struct ConvPoolGradArgs {
   bool relu = true;
 };
 
-extern Kernel<void(const ConvArgs<float>&)> conv2d_f32;                       // "conv2d"
-extern Kernel<void(const ConvGradInputArgs<float>&)> conv2d_grad_input_f32;    // "conv2d_grad_input"
-extern Kernel<void(const ConvGradWeightArgs<float>&)> conv2d_grad_weight_f32;  // "conv2d_grad_weight"
-extern Kernel<void(const ConvPoolArgs<float>&)> conv2d_pool_f32;               // "conv2d_pool"
-extern Kernel<void(const ConvPoolGradArgs<float>&)> conv2d_pool_grad_f32;      // "conv2d_pool_grad"
+extern Kernel<void(const ConvArgs<float>&)> conv2d_f32;                      // "conv2d"
+extern Kernel<void(const ConvGradInputArgs<float>&)> conv2d_grad_input_f32;  // "conv2d_grad_input"
+extern Kernel<void(const ConvGradWeightArgs<float>&)>
+    conv2d_grad_weight_f32;                                                // "conv2d_grad_weight"
+extern Kernel<void(const ConvPoolArgs<float>&)> conv2d_pool_f32;           // "conv2d_pool"
+extern Kernel<void(const ConvPoolGradArgs<float>&)> conv2d_pool_grad_f32;  // "conv2d_pool_grad"
 ImageLayout conv2d_layout();  // the layout that the chosen f32 variants take (all of them agree)
 
 namespace loops {
-template <class T> void conv2d(const ConvArgs<T>&);
-template <class T> void conv2d_im2col(const ConvArgs<T>&);  // copy to columns, then matmul
-template <class T> void conv2d_grad_input(const ConvGradInputArgs<T>&);
-template <class T> void conv2d_grad_weight(const ConvGradWeightArgs<T>&);
-template <class T> void conv2d_pool(const ConvPoolArgs<T>&);
-template <class T> void conv2d_pool_grad(const ConvPoolGradArgs<T>&);
+template <class T>
+void conv2d(const ConvArgs<T>&);
+template <class T>
+void conv2d_im2col(const ConvArgs<T>&);  // copy to columns, then matmul
+template <class T>
+void conv2d_grad_input(const ConvGradInputArgs<T>&);
+template <class T>
+void conv2d_grad_weight(const ConvGradWeightArgs<T>&);
+template <class T>
+void conv2d_pool(const ConvPoolArgs<T>&);
+template <class T>
+void conv2d_pool_grad(const ConvPoolGradArgs<T>&);
 }  // namespace loops
 namespace simd {
 void conv2d(const ConvArgs<float>&);

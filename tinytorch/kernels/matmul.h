@@ -40,13 +40,13 @@ void matmul(const MatmulArgs<double>& args);  // loops: f64 exists for gradient 
 
 namespace loops {
 template <class T>
-void matmul_ijk(const MatmulArgs<T>& args);      // the textbook order
+void matmul_ijk(const MatmulArgs<T>& args);  // the textbook order
 template <class T>
-void matmul_ikj(const MatmulArgs<T>& args);      // unit stride in the inner loop
+void matmul_ikj(const MatmulArgs<T>& args);  // unit stride in the inner loop
 template <class T>
 void matmul_blocked(const MatmulArgs<T>& args);  // tiles that stay in cache
 template <class T>
-void matmul(const MatmulArgs<T>& args);          // the oracle: calls matmul_ikj
+void matmul(const MatmulArgs<T>& args);  // the oracle: calls matmul_ikj
 }  // namespace loops
 
 namespace simd {

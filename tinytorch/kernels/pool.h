@@ -52,10 +52,14 @@ extern Kernel<void(const AvgPoolArgs<float>&)> avg_pool2d_f32;
 extern Kernel<void(const AvgPoolGradArgs<float>&)> avg_pool2d_grad_f32;
 
 namespace loops {
-template <class T> void max_pool2d(const MaxPoolArgs<T>&);
-template <class T> void max_pool2d_grad(const MaxPoolGradArgs<T>&);
-template <class T> void avg_pool2d(const AvgPoolArgs<T>&);
-template <class T> void avg_pool2d_grad(const AvgPoolGradArgs<T>&);
+template <class T>
+void max_pool2d(const MaxPoolArgs<T>&);
+template <class T>
+void max_pool2d_grad(const MaxPoolGradArgs<T>&);
+template <class T>
+void avg_pool2d(const AvgPoolArgs<T>&);
+template <class T>
+void avg_pool2d_grad(const AvgPoolGradArgs<T>&);
 }  // namespace loops
 namespace simd {
 void max_pool2d(const MaxPoolArgs<float>&);

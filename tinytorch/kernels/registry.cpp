@@ -84,6 +84,8 @@ KernelOverride::KernelOverride(const std::string& op, const std::string& variant
   kernel_->select(index);
 }
 
-KernelOverride::~KernelOverride() { kernel_->select(previous_); }
+KernelOverride::~KernelOverride() {
+  kernel_->select(previous_);
+}
 
 }  // namespace tinytorch::kernels

@@ -9,14 +9,14 @@ namespace tinytorch::kernels {
 // A kernel is a function of one plain args struct. An operation has variants ("loops" is the
 // readable oracle and always exists); a typed table in kernels/<op>.cpp lists them in code, best
 // last. The last usable one is the default; TINYTORCH_KERNELS=matmul=loops,conv2d=simd or a scoped
-// KernelOverride selects by hand. Threads and the instruction set (TINYTORCH_ISA=avx512|avx2|scalar)
-// are no variants.
+// KernelOverride selects by hand. Threads and the instruction set
+// (TINYTORCH_ISA=avx512|avx2|scalar) are no variants.
 
 template <class Fn>
 struct Variant {
-  const char* name;   // "loops", "tiled", "simd"
+  const char* name;  // "loops", "tiled", "simd"
   Fn* fn;
-  const char* idea;   // one line for `tito kernels`
+  const char* idea;  // one line for `tito kernels`
 };
 
 // The untyped part: what `tito kernels`, overrides and the tests need.

@@ -16,7 +16,8 @@ class Embedding : public Module {
   Tensor weight;
 };
 
-// What decoding keeps of earlier tokens in one layer: (batch, room, features) each, written in place.
+// What decoding keeps of earlier tokens in one layer: (batch, room, features) each, written in
+// place.
 struct KeyValues {
   Tensor keys, values;
 };

@@ -96,7 +96,7 @@ std::shared_ptr<M> make(Args&&... args) {
 }
 
 // Runs its children one after the other; their names are their numbers. Linear or convolution with
-// the activation behind it, and batch norm with ReLU, convolution with ReLU and 2x2 pooling, run as
+// the activation behind it, convolution with ReLU and 2x2 pooling, and batch norm with ReLU run as
 // one kernel unless a hook or set_fusion(false) asks for the single steps.
 class Sequential : public Module {
  public:

@@ -1,5 +1,5 @@
-// Reductions over the middle of outer x count x inner, in plain loops: kernels/reduce.h. Each output
-// element is the affair of one iteration of the two outer loops, so threads may share them.
+// Reductions over the middle of outer x count x inner, in plain loops: kernels/reduce.h. Each
+// output element is the affair of one iteration of the two outer loops, so threads may share them.
 #include "tinytorch/kernels/reduce.h"
 
 #include <type_traits>
@@ -20,9 +20,11 @@ using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, T>;
 // Calls fn(first input element, output number) for each output.
 template <class T, class Fn>
 void for_each_output(const ReduceArgs<T>& a, Fn fn) {
-  parallel_for(a.outer * a.inner, 1.0 * static_cast<double>(a.count), [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k) fn(a.x + k / a.inner * a.x_outer + k % a.inner * a.x_inner, k);
-  });
+  parallel_for(a.outer * a.inner, 1.0 * static_cast<double>(a.count),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t k = begin; k < end; ++k)
+                   fn(a.x + k / a.inner * a.x_outer + k % a.inner * a.x_inner, k);
+               });
 }
 
 }  // namespace
