@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/core/utils.h"
+#include "tinytorch/data/datasets.h"
 #include "tinytorch/kernels/registry.h"
 
 namespace tinytorch::cli {
@@ -53,9 +54,10 @@ std::vector<Check> run_checks() {
   checks.push_back({"threads", all_cores, false,
                     fmt::format("{} on {} CPUs{}", num_threads(), machine.cores,
                                 all_cores ? "" : " (TINYTORCH_NUM_THREADS)")});
-  const bool data = std::filesystem::exists("/usr/share/datasets/fashion-mnist");
-  checks.push_back({"Fashion-MNIST", data, false,
-                    data ? "installed" : "not installed: apt-get install dataset-fashion-mnist"});
+  const bool fashion = data::has_dataset("fashion-mnist");
+  checks.push_back(
+      {"Fashion-MNIST", fashion, false,
+       fashion ? "installed" : "not installed: apt-get install dataset-fashion-mnist"});
   for (const char* program : {"c++", "cmake", "ninja"}) {
     const bool found = on_path(program);
     checks.push_back({program, found, !home().empty(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "tinytorch/core/format.h"
 #include "tinytorch/data/cifar.h"
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kByteScale = 255, kDigitScale = 16;
-constexpr const char* kSystemFashion = "/usr/share/datasets/fashion-mnist";
+constexpr const char* kSystemFashion = "/usr/share/datasets/fashion-mnist";  // of the package
 
 std::vector<fs::path> data_folders() {
   std::vector<fs::path> folders;
@@ -55,7 +56,11 @@ bool has_idx_files(const fs::path& folder) {
 std::string fashion_folder() {
   const std::string shipped = find_shipped("fashion-mnist");  // a user's own copy comes first
   if (!shipped.empty() && has_idx_files(shipped)) return shipped;
-  return has_idx_files(kSystemFashion) ? kSystemFashion : "";
+  const char* set = std::getenv("XDG_DATA_DIRS");
+  std::istringstream folders(set && *set ? set : "/usr/local/share:/usr/share");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (folder += "/datasets/fashion-mnist"; has_idx_files(folder)) return folder;
+  return "";
 }
 
 int64_t class_count(const ImageSplits& s) {

@@ -1,7 +1,8 @@
 #pragma once
 // Data sets by name, as `data.name` of an experiment gives them:
 //   digits               8x8 grey digits that ship: 1,438 for training, 359 for testing
-//   fashion-mnist        28x28 grey clothes of Debian's dataset-fashion-mnist: 60,000 + 10,000
+//   fashion-mnist        28x28 grey clothes of Debian's dataset-fashion-mnist: 60,000 + 10,000;
+//                        datasets/fashion-mnist in one of the folders of XDG_DATA_DIRS
 //   fashion-mnist-small  the first 2,000 + 500 of them, which ship
 //   idx:DIR              four IDX files under MNIST's names, plain or .gz
 //   cifar10:DIR          CIFAR-10's binary version: 32x32 colour, 50,000 + 10,000
