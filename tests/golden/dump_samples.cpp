@@ -1,7 +1,9 @@
-// Writes the inputs of every sample of the op table to a safetensors file: what make_golden.py
-// feeds to PyTorch. Usage: dump_samples FILE
+// Writes the inputs of every sample of the op table, and those of the random cases with their
+// PyTorch calls, to a safetensors file: what make_golden.py feeds to PyTorch. Usage: dump_samples
+// FILE
 #include <cstdio>
 
+#include "tests/golden/random_cases.h"
 #include "tinytorch/data/safetensors.h"
 #include "tinytorch/ops/op.h"
 
@@ -15,6 +17,11 @@ int main(int argc, char** argv) {
         file.tensors.emplace_back(
             std::string(op->name) + ": " + sample.label + "|" + std::to_string(i),
             sample.inputs[i].contiguous());
+  }
+  for (const tt::golden::RandomCase& c : tt::golden::random_cases()) {
+    file.metadata[c.name] = c.python;
+    for (size_t i = 0; i < c.inputs.size(); ++i)
+      file.tensors.emplace_back(c.name + "|" + std::to_string(i), c.inputs[i]);
   }
   tt::data::write_safetensors(argv[1], file);
 }

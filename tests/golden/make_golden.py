@@ -6,11 +6,12 @@
     /usr/bin/python3 tests/golden/make_golden.py ops /tmp/samples.safetensors
     /usr/bin/python3 tests/golden/make_golden.py models
 
-`ops` computes every sample of the op table in f64: output and the gradients of all floating inputs
+`ops` computes every sample of the op table and every case of random_cases.cpp in f64: output and the gradients of all floating inputs
 for an output gradient of 0.25 + (7 i mod 11) / 8. `models` computes the ready models from weights
 that both sides draw with splitmix64. The tests read the files; they need no PyTorch.
 """
 import json
+import math
 import struct
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_safetensors(path):
         begin, end = info["data_offsets"]
         array = np.frombuffer(data[8 + size + begin:8 + size + end], DTYPES[info["dtype"]])
         tensors[name] = array.reshape(info["shape"])
-    return tensors
+    return tensors, header.get("__metadata__", {})
 
 
 def write_safetensors(path, tensors):
@@ -221,15 +222,19 @@ NO_REFERENCE = {"dropout"}  # its numbers come from our own generator; its gradi
 
 def make_ops(dump):
     samples = {}
-    for name, array in read_safetensors(dump).items():
+    tensors, calls = read_safetensors(dump)
+    for name, array in tensors.items():
         key, index = name.rsplit("|", 1)
         samples.setdefault(key, {})[int(index)] = array
     golden, missing = {}, []
     for key, arrays in samples.items():
-        op, label = key.split(": ", 1)
-        if op in NO_REFERENCE:
-            continue
-        fn = OPS.get(op, {}).get(label)
+        if key in calls:
+            fn = eval("lambda *t: " + calls[key], {"torch": torch, "F": F, "math": math})
+        else:
+            op, label = key.split(": ", 1)
+            if op in NO_REFERENCE:
+                continue
+            fn = OPS.get(op, {}).get(label)
         if fn is None:
             missing.append(key)
             continue

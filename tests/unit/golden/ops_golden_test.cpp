@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/golden/random_cases.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/data/safetensors.h"
 #include "tinytorch/ops/op.h"
@@ -12,7 +13,7 @@
 namespace tinytorch {
 namespace {
 
-const data::TensorFile& golden() {
+const data::TensorFile& stored() {
   static const data::TensorFile file =
       data::read_safetensors(TINYTORCH_SOURCE_DIR "/tests/golden/ops.safetensors");
   return file;
@@ -39,39 +40,80 @@ void expect_close(const Tensor& ours, const Tensor& reference, double tolerance,
   }
 }
 
+// Output and gradients of run(inputs) against those stored under `key`. `lay_out` gives each input
+// another place in memory; gradients are those of the plain inputs behind it.
+template <class Run, class LayOut>
+void compare(const std::string& key, const std::vector<Tensor>& inputs, const Run& run, DType dtype,
+             LayOut lay_out) {
+  const Tensor* out = stored().find(key + "|out");
+  if (!out) {
+    ADD_FAILURE() << key << " has no reference: run tests/golden/make_golden.py";
+    return;
+  }
+  const double tolerance = dtype == DType::kF64 ? 1e-11 : 2e-5;
+  std::vector<Tensor> arguments, wanted;
+  for (const Tensor& t : inputs) {
+    const Tensor leaf = is_floating(t.dtype()) ? t.to(dtype).clone().set_requires_grad() : t;
+    if (leaf.requires_grad()) wanted.push_back(leaf);
+    arguments.push_back(lay_out(leaf));
+  }
+  const Tensor result = run(arguments);
+  expect_close(result.detach(), *out, tolerance, key);
+  if (!result.requires_grad()) return;
+  const std::vector<Tensor> g = grad({result}, wanted, {pattern(result.shape(), dtype)});
+  for (size_t i = 0; i < g.size(); ++i) {
+    const Tensor* reference = stored().find(key + "|grad" + std::to_string(i));
+    ASSERT_NE(reference, nullptr) << key << ": PyTorch has no gradient " << i;
+    expect_close(g[i], *reference, tolerance, key + " gradient " + std::to_string(i));
+  }
+}
+
+Tensor as_it_is(const Tensor& x) {
+  return x;
+}
+// The same values with gaps between them and the dimensions in reverse order in memory.
+Tensor with_gaps(const Tensor& x) {
+  Tensor t = x;
+  for (int i = 0; i < x.dim() / 2; ++i) t = t.transpose(i, x.dim() - 1 - i);
+  t = stack({t, t}, -1).select(-1, 1);
+  for (int i = 0; i < x.dim() / 2; ++i) t = t.transpose(i, x.dim() - 1 - i);
+  return t;
+}
+// A part in the middle of a larger tensor.
+Tensor sliced(const Tensor& x) {
+  if (x.dim() == 0) return x;
+  return cat({x, x, x}, 0).narrow(0, x.size(0), x.size(0));
+}
+
 TEST(GoldenOps, OutputsAndGradientsEqualPyTorch) {
   int64_t checked = 0;
   for (const OpInfo* op : all_ops()) {
     if (std::string(op->name) == "dropout") continue;  // other random numbers
     SampleMaker maker;
-    for (const Sample& sample : op->samples(maker)) {
-      const std::string key = std::string(op->name) + ": " + sample.label;
-      const Tensor* out = golden().find(key + "|out");
-      if (!out) {
-        ADD_FAILURE() << key << " has no reference: run tests/golden/make_golden.py";
-        continue;
-      }
+    for (const Sample& sample : op->samples(maker))
       for (const DType dtype : {DType::kF64, DType::kF32}) {
-        const double tolerance = dtype == DType::kF64 ? 1e-11 : 2e-5;
-        std::vector<Tensor> inputs, wanted;
-        for (const Tensor& t : sample.inputs) {
-          inputs.push_back(is_floating(t.dtype()) ? t.to(dtype).clone().set_requires_grad() : t);
-          if (inputs.back().requires_grad()) wanted.push_back(inputs.back());
-        }
-        const Tensor result = sample.run(inputs);
-        expect_close(result.detach(), *out, tolerance, key);
+        const std::string key = std::string(op->name) + ": " + sample.label;
+        compare(key, sample.inputs, sample.run, dtype, as_it_is);
         ++checked;
-        if (!result.requires_grad()) continue;
-        const std::vector<Tensor> g = grad({result}, wanted, {pattern(result.shape(), dtype)});
-        for (size_t i = 0; i < g.size(); ++i) {
-          const Tensor* reference = golden().find(key + "|grad" + std::to_string(i));
-          ASSERT_NE(reference, nullptr) << key << ": PyTorch has no gradient " << i;
-          expect_close(g[i], *reference, tolerance, key + " gradient " + std::to_string(i));
-        }
       }
-    }
   }
   EXPECT_GT(checked, 200);
+}
+
+TEST(GoldenOps, RandomShapesStridesAndBroadcastsEqualPyTorch) {
+  const std::vector<golden::RandomCase> cases = golden::random_cases();
+  EXPECT_GT(cases.size(), 150u);
+  for (const golden::RandomCase& c : cases)
+    for (const DType dtype : {DType::kF64, DType::kF32}) {
+      SCOPED_TRACE(c.python + (dtype == DType::kF64 ? ", f64" : ", f32"));
+      try {
+        compare(c.name, c.inputs, c.run, dtype, as_it_is);
+        compare(c.name, c.inputs, c.run, dtype, with_gaps);
+        compare(c.name, c.inputs, c.run, dtype, sliced);
+      } catch (const Error& e) {
+        ADD_FAILURE() << c.name << ": " << e.what();
+      }
+    }
 }
 
 }  // namespace
