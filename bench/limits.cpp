@@ -18,6 +18,7 @@ double read_bandwidth(int threads, int64_t bytes) {
   const int64_t n = std::max<int64_t>(bytes / 4 / kReadStep, 1) * kReadStep;
   const int64_t rounds = std::max<int64_t>((int64_t{8} << 20) / n, 1);
   std::vector<Tensor> data;
+  data.reserve(static_cast<size_t>(threads));
   for (int t = 0; t < threads; ++t) data.push_back(ones({n}));
   std::vector<double> elapsed(static_cast<size_t>(threads));
   double best = 0;

@@ -10,9 +10,11 @@ else
   skip clang-format 'clang-format-19 is not installed'
 fi
 if command -v clang-tidy-19 >/dev/null 2>&1; then
-  # The tests' precompiled header is g++'s: the library and the tool only.
+  # Precompiled headers are g++'s: compile commands without them, the library and the tool only.
+  cmake -S . -B "$TEST_TMP/lint" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTINYTORCH_TESTS=OFF \
+    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$TEST_TMP/cmake.log" 2>&1
   grep -E '^(tinytorch|cli|bench|milestones)/.*\.cpp$' "$TEST_TMP/files" |
-    xargs -n 4 -P "$(nproc)" clang-tidy-19 --quiet -p build/release --warnings-as-errors='*' \
+    xargs -n 4 -P "$(nproc)" clang-tidy-19 --quiet -p "$TEST_TMP/lint" --warnings-as-errors='*' \
       >"$TEST_TMP/tidy.log" 2>"$TEST_TMP/tidy.err"
   code=$?
   : >"$err"
