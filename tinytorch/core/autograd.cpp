@@ -1,12 +1,9 @@
 // The autograd engine: recording, the walk, accumulation, release, recomputation, the check.
-#include "tinytorch/core/autograd.h"
-
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 
+#include "tinytorch/core/autograd_impl.h"
 #include "tinytorch/core/format.h"
-#include "tinytorch/core/random.h"
 
 namespace tinytorch {
 
@@ -17,48 +14,7 @@ namespace {
 
 thread_local bool t_grad_enabled = true;
 
-// Ends the graph at a tensor that the user made: adds what arrives to the tensor's .grad. The
-// tensor owns its node, the node knows its tensor: when the tensor dies, gradients for it go
-// nowhere.
-class LeafNode final : public Node {
- public:
-  static constexpr const char* kName = "leaf";
-  explicit LeafNode(TensorBase* owner) : Node(kName, 0, 1), leaf(owner) {}
-  void run(GradContext&) override {}
-  void release_saved() override {}
-  bool differentiable() const override { return true; }
-  TensorBase* leaf;
-};
-
-bool is_leaf_node(const Node* node) {
-  return node->name() == LeafNode::kName;
-}
-
 }  // namespace
-
-// What the engine may do with a tensor's place in the graph.
-struct GraphAccess {
-  static Tensor handle(TensorBase* base) { return Tensor(Ref<TensorBase>(base)); }
-  static Node* node_of(const Tensor& t) { return t.base_->grad_fn; }
-  // The node that gets t's gradient; a leaf's is made when it is first used.
-  static Node* gradient_node(const Tensor& t) {
-    TensorBase* base = t.base_.get();
-    if (!base->grad_fn) set_node(base, Ref<Node>(new LeafNode(base)), 0);
-    return base->grad_fn;
-  }
-  static void set_node(TensorBase* base, Ref<Node> node, uint32_t output_nr) {
-    Node* old = base->grad_fn;
-    base->grad_fn = node.detach();
-    base->output_nr = output_nr;
-    base->requires_grad = true;
-    if (old) Ref<Node>::adopt(old);
-  }
-  static void set_grad(TensorBase* base, Tensor g) {
-    TensorBase* old = base->grad;
-    base->grad = g.base_.detach();
-    if (old) Ref<TensorBase>::adopt(old);
-  }
-};
 
 bool grad_enabled() {
   return t_grad_enabled;
@@ -348,163 +304,6 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   }
   run_backward(roots, retain_graph || create_graph, create_graph, captures, false);
   return results;
-}
-
-// ---- a tensor's place in the graph
-
-bool Tensor::is_leaf() const {
-  return !base_->requires_grad || !base_->grad_fn || is_leaf_node(base_->grad_fn);
-}
-
-Tensor& Tensor::set_requires_grad(bool on) {
-  if (!is_leaf())
-    raise<GradError>(
-        "set_requires_grad: this tensor of shape {} is the result of {}, not a leaf. Hint: "
-        "detach() "
-        "it first.",
-        shape().str(), base_->grad_fn->name());
-  if (on && !is_floating(dtype()))
-    raise<GradError>(
-        "set_requires_grad: a tensor of dtype {} has no gradient. Hint: to(DType::kF32).",
-        dtype_name(dtype()));
-  base_->requires_grad = on;
-  return *this;
-}
-
-Tensor Tensor::grad() const {
-  return base_->grad ? GraphAccess::handle(base_->grad) : Tensor();
-}
-
-void Tensor::set_grad(const Tensor& g) {
-  if (g.defined() && (g.shape() != shape() || g.dtype() != dtype()))
-    raise<ShapeError>("set_grad: a gradient {} {} does not fit the tensor {} {}.",
-                      dtype_name(g.dtype()), g.shape().str(), dtype_name(dtype()), shape().str());
-  GraphAccess::set_grad(base_.get(), g);
-}
-
-Tensor& Tensor::adopt_graph(const Tensor& result) {
-  GraphAccess::set_node(base_.get(), Ref<Node>(GraphAccess::node_of(result)),
-                        result.base_->output_nr);
-  return *this;
-}
-
-Tensor Tensor::detach() const {
-  return alias(*this, layout());
-}
-
-void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
-  if (!requires_grad())
-    raise<GradError>("register_hook: this tensor of shape {} requires no gradient.", shape().str());
-  GraphAccess::gradient_node(*this)->hooks.emplace_back(base_->output_nr, std::move(hook));
-}
-
-void begin_in_place(const Tensor& x, const char* op) {
-  if (grad_enabled() && x.requires_grad()) {
-    if (x.is_leaf())
-      raise<GradError>(
-          "{}: a leaf of shape {} that requires a gradient cannot be changed in place. Hint: do it "
-          "under NoGrad (as optimizers do), or use the out-of-place form.",
-          op, x.shape().str());
-    if (x.base()->is_view)
-      raise<GradError>(
-          "{}: a view of shape {} whose base is part of a graph cannot be changed in place. Hint: "
-          "use the out-of-place form, or clone() first.",
-          op, x.shape().str());
-  }
-  x.storage().bump_version();
-}
-
-// ---- recomputation
-
-Tensor checkpoint(const std::function<Tensor(const Tensor&)>& fn, const Tensor& x) {
-  if (!grad_enabled()) return fn(x);
-  // tito:begin 4.5
-  const auto state = default_generator().state();
-  Tensor out;
-  {
-    const NoGrad no_grad;
-    out = fn(x);
-  }
-  if (out.is_same(x)) return out;
-  set_gradient("checkpoint", out, {&x}, [fn, state, saved = Saved(x)](GradContext& c) {
-    const auto now = default_generator().state();
-    default_generator().set_state(state);
-    Tensor input = saved.get(c).detach();
-    if (c.needs(0)) input.set_requires_grad();
-    Tensor again;
-    {
-      const GradMode record_again(true);
-      again = fn(input);
-    }
-    default_generator().set_state(now);
-    if (again.requires_grad()) again.backward(c.grad());
-    if (c.needs(0)) c.set(0, input.grad());
-  });
-  return out;
-  // tito:end 4.5
-}
-
-// ---- the check
-
-namespace {
-
-// Fixed weights in [0.5, 1.5) that make every output element count differently.
-double check_weight(int64_t i) {
-  return 0.5 + static_cast<double>((i * 2654435761LL) % 1000) / 1000;
-}
-
-double weighted_sum(const Tensor& out) {
-  const Tensor dense = out.to(DType::kF64).contiguous();
-  const double* p = dense.data<double>();
-  double sum = 0;
-  for (int64_t i = 0; i < dense.numel(); ++i) sum += p[i] * check_weight(i);
-  return sum;
-}
-
-}  // namespace
-
-GradCheck grad_check(const std::function<Tensor(const std::vector<Tensor>&)>& fn,
-                     const std::vector<Tensor>& inputs, double step, double tolerance) {
-  const Tensor out = fn(inputs);
-  Tensor weights = zeros(out.shape(), out.dtype());
-  for (int64_t i = 0; i < out.numel(); ++i) weights.data<double>()[i] = check_weight(i);
-  std::vector<Tensor> wanted;
-  for (const Tensor& x : inputs)
-    if (x.requires_grad()) wanted.push_back(x);
-  const std::vector<Tensor> analytic = grad({out}, wanted, {weights});
-  GradCheck result;
-  const NoGrad no_grad;
-  // tito:begin 4.6
-  for (size_t k = 0; k < wanted.size(); ++k) {
-    const Tensor g =
-        analytic[k].defined() ? analytic[k].contiguous() : zeros(wanted[k].shape(), DType::kF64);
-    const int64_t n = wanted[k].numel();
-    std::vector<int64_t> index(static_cast<size_t>(wanted[k].dim()), 0);
-    double* memory = static_cast<double*>(wanted[k].storage().data());
-    for (int64_t i = 0; i < n; ++i) {
-      double& x = memory[offset_of(wanted[k].layout(), index)];
-      const double before = x;
-      x = before + step;
-      const double above = weighted_sum(fn(inputs));
-      x = before - step;
-      const double below = weighted_sum(fn(inputs));
-      x = before;
-      const double numeric = (above - below) / (2 * step);
-      const double error = std::abs(g.data<double>()[i] - numeric) / (1 + std::abs(numeric));
-      if (!(error <= result.worst)) result.worst = error;
-      if (!(error <= tolerance) && result.ok) {
-        result.ok = false;
-        result.message = fmt::format("input {} at {}: gradient {:.10g}, central difference {:.10g}",
-                                     k, fmt::join(index, ", "), g.data<double>()[i], numeric);
-      }
-      for (int d = wanted[k].dim() - 1; d >= 0; --d) {  // the next index in row-major order
-        if (++index[static_cast<size_t>(d)] < wanted[k].shape()[d]) break;
-        index[static_cast<size_t>(d)] = 0;
-      }
-    }
-  }
-  return result;
-  // tito:end 4.6
 }
 
 }  // namespace tinytorch

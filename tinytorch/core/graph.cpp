@@ -1,0 +1,69 @@
+// A tensor's place in the autograd graph.
+#include "tinytorch/core/autograd_impl.h"
+#include "tinytorch/core/format.h"
+
+namespace tinytorch {
+
+bool Tensor::is_leaf() const {
+  return !base_->requires_grad || !base_->grad_fn || is_leaf_node(base_->grad_fn);
+}
+
+Tensor& Tensor::set_requires_grad(bool on) {
+  if (!is_leaf())
+    raise<GradError>(
+        "set_requires_grad: this tensor of shape {} is the result of {}, not a leaf. Hint: "
+        "detach() "
+        "it first.",
+        shape().str(), base_->grad_fn->name());
+  if (on && !is_floating(dtype()))
+    raise<GradError>(
+        "set_requires_grad: a tensor of dtype {} has no gradient. Hint: to(DType::kF32).",
+        dtype_name(dtype()));
+  base_->requires_grad = on;
+  return *this;
+}
+
+Tensor Tensor::grad() const {
+  return base_->grad ? GraphAccess::handle(base_->grad) : Tensor();
+}
+
+void Tensor::set_grad(const Tensor& g) {
+  if (g.defined() && (g.shape() != shape() || g.dtype() != dtype()))
+    raise<ShapeError>("set_grad: a gradient {} {} does not fit the tensor {} {}.",
+                      dtype_name(g.dtype()), g.shape().str(), dtype_name(dtype()), shape().str());
+  GraphAccess::set_grad(base_.get(), g);
+}
+
+Tensor& Tensor::adopt_graph(const Tensor& result) {
+  GraphAccess::set_node(base_.get(), Ref<Node>(GraphAccess::node_of(result)),
+                        result.base_->output_nr);
+  return *this;
+}
+
+Tensor Tensor::detach() const {
+  return alias(*this, layout());
+}
+
+void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
+  if (!requires_grad())
+    raise<GradError>("register_hook: this tensor of shape {} requires no gradient.", shape().str());
+  GraphAccess::gradient_node(*this)->hooks.emplace_back(base_->output_nr, std::move(hook));
+}
+
+void begin_in_place(const Tensor& x, const char* op) {
+  if (grad_enabled() && x.requires_grad()) {
+    if (x.is_leaf())
+      raise<GradError>(
+          "{}: a leaf of shape {} that requires a gradient cannot be changed in place. Hint: do it "
+          "under NoGrad (as optimizers do), or use the out-of-place form.",
+          op, x.shape().str());
+    if (x.base()->is_view)
+      raise<GradError>(
+          "{}: a view of shape {} whose base is part of a graph cannot be changed in place. Hint: "
+          "use the out-of-place form, or clone() first.",
+          op, x.shape().str());
+  }
+  x.storage().bump_version();
+}
+
+}  // namespace tinytorch
