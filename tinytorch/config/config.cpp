@@ -227,15 +227,15 @@ std::string Config::choice(std::string_view key, const std::vector<std::string>&
                            const std::string& otherwise) const {
   std::string value = get<std::string>(key, otherwise);
   if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    refuse(key, fmt::format("'{}' is unknown. Hint: did you mean '{}'? Known: {}.", value,
-                            nearest_name(value, choices), fmt::join(choices, ", ")));
+    refuse(key, format_text("'{}' is unknown. Hint: did you mean '{}'? Known: {}.", value,
+                            nearest_name(value, choices), joined(choices)));
   return value;
 }
 
 int64_t Config::get_at_least(std::string_view key, int64_t least, int64_t otherwise) const {
   const int64_t value = get<int64_t>(key, otherwise);
   if (value < least)
-    refuse(key, fmt::format("{} is too small, expected at least {}.", value, least));
+    refuse(key, format_text("{} is too small, expected at least {}.", value, least));
   return value;
 }
 
@@ -258,7 +258,7 @@ void Config::reject_unknown() const {
       raise<ConfigError>(
           "{}: unknown {} '{}'.{}", e.place, is_table ? "table" : "key", e.key,
           names.empty() ? ""
-                        : fmt::format(" Hint: did you mean '{}'?", nearest_name(e.key, names)));
+                        : format_text(" Hint: did you mean '{}'?", nearest_name(e.key, names)));
     }
 }
 

@@ -52,14 +52,14 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
   const auto check = [&](bool fits, const char* key, int64_t given, int64_t needed,
                          const char* what) {
     if (!fits)
-      config.refuse(key, fmt::format("{} does not fit {}, which has {} {}. Hint: leave it out, and "
+      config.refuse(key, format_text("{} does not fit {}, which has {} {}. Hint: leave it out, and "
                                      "it follows from the data.",
                                      given, source.name, needed, what));
   };
   const bool gpt = spec.name == "gpt";
   if (gpt != source.is_text())
     config.refuse("model.name",
-                  fmt::format("'{}' takes {}, not {} as in {}.", spec.name, gpt ? "text" : "images",
+                  format_text("'{}' takes {}, not {} as in {}.", spec.name, gpt ? "text" : "images",
                               gpt ? "images" : "text", source.name));
   const bool mlp = spec.name == "mlp";
   const int64_t classes = mlp ? spec.layers.back() : gpt ? spec.vocab_size : spec.num_classes;
@@ -93,9 +93,8 @@ data::DataSource read_data(Config& config) {
   if (std::none_of(names.begin(), names.end(), [&](const std::string& known) {
         return kind.empty() ? known == name : known.starts_with(kind) && name != kind;
       }))
-    config.refuse("data.name",
-                  fmt::format("'{}' is unknown. Hint: did you mean '{}'? Known: {}.", name,
-                              nearest_name(name, names), fmt::join(names, ", ")));
+    config.refuse("data.name", format_text("'{}' is unknown. Hint: did you mean '{}'? Known: {}.",
+                                           name, nearest_name(name, names), joined(names)));
   options.normalize =
       data::normalize_from_name(config.choice("data.normalize", {"standard", "none"}, "standard"));
   if (name.rfind("text:", 0) == 0)
@@ -119,7 +118,7 @@ nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
     spec.vocab_size = sizes.get("model.vocab_size", &data::DataSource::classes);
     if (spec.n_embd % spec.n_head != 0)
       config.refuse("model.n_head",
-                    fmt::format("{} heads do not divide n_embd = {}", spec.n_head, spec.n_embd));
+                    format_text("{} heads do not divide n_embd = {}", spec.n_head, spec.n_embd));
   } else {
     spec.in_channels = sizes.get("model.in_channels", &data::DataSource::channels);
     spec.image_size = sizes.get("model.image_size", &data::DataSource::height);

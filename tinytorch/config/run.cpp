@@ -41,14 +41,14 @@ RunFolder RunFolder::create(const Config& config, const std::string& root) {
     if (fs::exists(*out + "/config.toml"))
       config.refuse(
           "train.out",
-          fmt::format("'{0}' holds a run already. Hint: --resume {0}, or another folder", *out));
+          format_text("'{0}' holds a run already. Hint: --resume {0}, or another folder", *out));
     const bool made = !fs::exists(*out);
     make_folder(*out);
     return RunFolder(*out, made);
   }
   make_folder(root);
   for (int i = 1;; ++i) {  // create_directory says whether it was this call that made it
-    const std::string path = fmt::format("{}/{}-{:03}", root, run_name(config), i);
+    const std::string path = format_text("{}/{}-{:03}", root, run_name(config), i);
     std::error_code error;
     if (fs::create_directory(path, error)) return RunFolder(path, true);
     if (error) raise<IoError>("run folder '{}' cannot be made: {}", path, error.message());

@@ -33,13 +33,13 @@ std::string quoted_string(std::string_view text) {
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", c);
+      out += format_text("\\{}", c);
     else if (c == '\n')
       out += "\\n";
     else if (c == '\t')
       out += "\\t";
     else if (u < 0x20 || u == 0x7f)
-      out += fmt::format("\\u{:04x}", u);
+      out += format_text("\\u{:04x}", u);
     else
       out += c;
   }
@@ -79,7 +79,7 @@ class Flattener {
 
  private:
   std::string place(const toml::source_position& p) const {
-    return fmt::format("{}:{}:{}", name_, p.line, p.column);
+    return format_text("{}:{}:{}", name_, p.line, p.column);
   }
 
   Value value(const toml::node& node, const std::string& path) const {
@@ -146,7 +146,7 @@ std::string to_toml(const Value& value) {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(int64_t i) const { return std::to_string(i); }
     std::string operator()(double d) const {
-      std::string text = fmt::format("{}", d);
+      std::string text = format_text("{}", d);
       if (text.find_first_of(".en") == text.npos) text += ".0";  // 3 would read back as an integer
       return text;
     }

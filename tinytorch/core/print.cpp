@@ -54,11 +54,11 @@ class Printer {
     if (x_.dtype() == DType::kBool) return load<bool>(at) ? "True" : "False";
     if (!floating_) return std::to_string(integer(at));
     const double v = real(at);
-    if (scientific_) return fmt::format("{:.{}e}", v, kDigits);
-    if (!whole_) return fmt::format("{:.{}f}", v, kDigits);
-    return fmt::format("{:.0f}{}", v, std::isfinite(v) ? "." : "");
+    if (scientific_) return format_text("{:.{}e}", v, kDigits);
+    if (!whole_) return format_text("{:.{}f}", v, kDigits);
+    return format_text("{:.0f}{}", v, std::isfinite(v) ? "." : "");
   }
-  std::string padded(int64_t at) const { return fmt::format("{:>{}}", element(at), width_); }
+  std::string padded(int64_t at) const { return format_text("{:>{}}", element(at), width_); }
 
   // ---- which elements are shown
   bool shortened(int dim) const { return summarize_ && x_.shape()[dim] > 2 * kEdge; }

@@ -28,7 +28,7 @@ void Dims::erase(int at) {
 }
 
 std::string Dims::str() const {
-  return fmt::format("[{}]", fmt::join(begin(), end(), ", "));
+  return format_text("[{}]", joined(*this));
 }
 
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {

@@ -53,10 +53,10 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   std::error_code ec;
   if (const fs::path real = fs::canonical(path, ec); !ec) target_ = real.string();
   const fs::path target(target_);
-  const fs::path stem = target.parent_path() / fmt::format(".{}", target.filename().string());
+  const fs::path stem = target.parent_path() / format_text(".{}", target.filename().string());
   bool busy = true;
   for (int k = 0; busy; ++k) {
-    temporary_ = stem.string() + (k ? fmt::format(".{}.tmp", k) : ".tmp");
+    temporary_ = stem.string() + (k ? format_text(".{}.tmp", k) : ".tmp");
     fd_ = open_alone(temporary_, busy);
   }
   if (fd_ < 0) fail("created");

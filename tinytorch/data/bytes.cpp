@@ -19,8 +19,8 @@ void ByteReader::fail(size_t back, std::string_view field, std::string_view foun
 
 Bytes ByteReader::take(size_t count, std::string_view field) {
   if (count > remaining())
-    fail(0, field, fmt::format("the end of the file after {} bytes", remaining()),
-         fmt::format("{} bytes", count));
+    fail(0, field, format_text("the end of the file after {} bytes", remaining()),
+         format_text("{} bytes", count));
   const Bytes out = bytes_.subspan(offset_, count);
   offset_ += count;
   return out;
@@ -103,7 +103,7 @@ std::string printable(std::string_view text) {
   for (const char c : text.substr(0, kMost)) {
     const auto u = static_cast<unsigned char>(c);
     if (u < 0x20 || u >= 0x7f)
-      out += fmt::format("\\x{:02x}", u);
+      out += format_text("\\x{:02x}", u);
     else
       out += c;
   }

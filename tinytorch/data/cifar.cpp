@@ -28,8 +28,8 @@ int64_t append(Bytes bytes, std::string_view name, const LabeledImages& out, int
 int64_t records(Bytes bytes, std::string_view name) {
   if (bytes.empty() || bytes.size() % kRecord != 0)
     refuse(name, bytes.size() - bytes.size() % kRecord, "records",
-           fmt::format("{} bytes", bytes.size()),
-           fmt::format("a multiple of {} (one label, {} pixels)", kRecord, kPixels));
+           format_text("{} bytes", bytes.size()),
+           format_text("a multiple of {} (one label, {} pixels)", kRecord, kPixels));
   return static_cast<int64_t>(bytes.size()) / kRecord;
 }
 
@@ -61,7 +61,7 @@ ImageSplits read_cifar10_folder(const std::string& folder) {
   std::vector<std::pair<std::string, std::vector<std::byte>>> files;
   int64_t count = 0;
   for (int i = 1; i <= 5; ++i) {
-    const std::string path = (root / fmt::format("data_batch_{}.bin", i)).string();
+    const std::string path = (root / format_text("data_batch_{}.bin", i)).string();
     files.emplace_back(path, read_file(path));
     count += records(files.back().second, path);
   }

@@ -221,8 +221,7 @@ DataSource load_dataset(const std::string& name, const DataOptions& options) {
     return from_images(name, read_cifar10_folder(folder), 10, kByteScale, options);
   if (const std::string file = after(name, "text:"); !file.empty())
     return load_text(name, file, options);
-  raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name,
-                     fmt::join(dataset_names(), ", "));
+  raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name, joined(dataset_names()));
 }
 
 }  // namespace tinytorch::data

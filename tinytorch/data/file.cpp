@@ -100,8 +100,8 @@ std::vector<std::byte> gunzip_prefix(Bytes gzip, std::string_view name, size_t c
 std::vector<std::byte> gunzip(Bytes gzip, std::string_view name, size_t limit) {
   std::vector<std::byte> out;
   if (!inflate_into(gzip, name, limit + 1, out) || out.size() > limit)
-    refuse(name, 0, "gzip data", fmt::format("more than {} inflated bytes", limit),
-           fmt::format("at most {}", limit));
+    refuse(name, 0, "gzip data", format_text("more than {} inflated bytes", limit),
+           format_text("at most {}", limit));
   return out;
 }
 

@@ -32,7 +32,7 @@ DType element_type(ByteReader& reader) {
     case 0x0E:
       return DType::kF64;
     default:
-      reader.fail(1, "element type", code == 0x0B ? "0x0b (i16)" : fmt::format("0x{:02x}", code),
+      reader.fail(1, "element type", code == 0x0B ? "0x0b (i16)" : format_text("0x{:02x}", code),
                   "0x08 (u8), 0x09 (i8), 0x0c (i32), 0x0d (f32) or 0x0e (f64)");
   }
 }
@@ -44,9 +44,9 @@ Header read_header(ByteReader& reader) {
   Header h{element_type(reader), {}, 0};
   const int rank = reader.u8("rank");
   if (rank > kMaxDims)
-    reader.fail(1, "rank", std::to_string(rank), fmt::format("at most {}", kMaxDims));
+    reader.fail(1, "rank", std::to_string(rank), format_text("at most {}", kMaxDims));
   for (int i = 0; i < rank; ++i)
-    h.shape.push_back(reader.u32_big(fmt::format("size of dimension {}", i)));
+    h.shape.push_back(reader.u32_big(format_text("size of dimension {}", i)));
   const auto bytes = array_bytes({h.shape.begin(), h.shape.end()}, item_size(h.dtype));
   if (!bytes)
     reader.fail(4 * static_cast<size_t>(rank), "sizes", h.shape.str(), "an array that fits memory");
@@ -58,8 +58,8 @@ Tensor parse_plain(Bytes bytes, std::string_view name) {
   ByteReader reader(bytes, name);
   const Header h = read_header(reader);
   if (reader.remaining() != h.bytes)
-    reader.fail(0, "elements", fmt::format("{} bytes", reader.remaining()),
-                fmt::format("{} for shape {} of {}", h.bytes, h.shape.str(), dtype_name(h.dtype)));
+    reader.fail(0, "elements", format_text("{} bytes", reader.remaining()),
+                format_text("{} for shape {} of {}", h.bytes, h.shape.str(), dtype_name(h.dtype)));
   Tensor out = from_bytes(reader.rest().data(), h.shape, h.dtype);
   if constexpr (std::endian::native == std::endian::little)
     swap_byte_order(out.raw_data(), static_cast<size_t>(out.numel()), item_size(h.dtype));
@@ -103,8 +103,8 @@ Tensor parse_idx(Bytes bytes, std::string_view name) {
   const size_t size = read_header(reader).bytes + reader.offset();
   const size_t possible = kMaxDeflateRatio * bytes.size() + 1024;
   if (size > possible)
-    reader.fail(0, "elements", fmt::format("{} compressed bytes", bytes.size()),
-                fmt::format("enough for {} bytes of elements", size));
+    reader.fail(0, "elements", format_text("{} compressed bytes", bytes.size()),
+                format_text("enough for {} bytes of elements", size));
   return parse_plain(gunzip(bytes, name, size), name);
 }
 

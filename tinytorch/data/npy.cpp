@@ -78,7 +78,7 @@ class HeaderParser {
     return true;
   }
   void expect(char c) {
-    if (!accept(c)) fail("header", found(), fmt::format("'{}'", c));
+    if (!accept(c)) fail("header", found(), format_text("'{}'", c));
   }
   std::string found() const {
     return at_ < text_.size() ? printable(text_.substr(at_, 12)) : "its end";
@@ -135,7 +135,7 @@ class HeaderParser {
       const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), size);
       if (error != std::errc() || size < 0) fail("shape", found(), "a size of 0 or more");
       if (header_.shape.rank() == kMaxDims)
-        fail("shape", "more dimensions", fmt::format("at most {}", kMaxDims));
+        fail("shape", "more dimensions", format_text("at most {}", kMaxDims));
       header_.shape.push_back(size);
       at_ += static_cast<size_t>(end - begin);
       accept('L');  // Python 2 wrote long integers so
@@ -155,12 +155,12 @@ Header read_header(ByteReader& reader, std::string_view name) {
     refuse(name, 0, "magic", printable(as_text(magic)), "\\x93NUMPY (a .npy file)");
   const int major = reader.u8("version"), minor = reader.u8("version");
   if (major < 1 || major > 3 || minor != 0)
-    reader.fail(2, "version", fmt::format("{}.{}", major, minor), "1.0, 2.0 or 3.0");
+    reader.fail(2, "version", format_text("{}.{}", major, minor), "1.0, 2.0 or 3.0");
   const int width = major == 1 ? 2 : 4;
   const uint64_t length = reader.little(width, "header length");
   if (length > kLongestHeader)
     reader.fail(static_cast<size_t>(width), "header length", std::to_string(length),
-                fmt::format("at most {}", kLongestHeader));
+                format_text("at most {}", kLongestHeader));
   const size_t offset = reader.offset();
   return HeaderParser(as_text(reader.take(length, "header")), offset, name).parse();
 }
@@ -182,9 +182,9 @@ Tensor parse_npy(Bytes bytes, std::string_view name) {
   const auto size = array_bytes({h.shape.begin(), h.shape.end()}, item);
   if (!size || *size != reader.remaining())
     reader.fail(
-        0, "elements", fmt::format("{} bytes", reader.remaining()),
-        size ? fmt::format("{} for shape {} of {}", *size, h.shape.str(), dtype_name(h.dtype))
-             : fmt::format("a shape that fits memory instead of {}", h.shape.str()));
+        0, "elements", format_text("{} bytes", reader.remaining()),
+        size ? format_text("{} for shape {} of {}", *size, h.shape.str(), dtype_name(h.dtype))
+             : format_text("a shape that fits memory instead of {}", h.shape.str()));
   if (h.dtype == DType::kBool)
     if (const auto bad = first_bad_bool(reader.rest()))
       refuse(name, reader.offset() + *bad, "bool element", "a byte above 1", "0 or 1");
@@ -205,10 +205,10 @@ void write_npy(const std::string& path, const Tensor& x) {
     raise<DTypeError>("write_npy ({}): NumPy has no type for {}. Hint: to(DType::kF32) first.",
                       path, dtype_name(x.dtype()));
   std::string shape;
-  for (const int64_t n : x.shape()) shape += fmt::format("{}, ", n);
+  for (const int64_t n : x.shape()) shape += format_text("{}, ", n);
   if (x.dim() > 1) shape.resize(shape.size() - 2);
   if (x.dim() == 1) shape.pop_back();  // (3,): one dimension keeps its comma
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+  std::string header = format_text("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
                                    item_size(x.dtype()) > 1 ? '<' : '|', code->code, shape);
   constexpr size_t kFixed = kMagic.size() + 4, kAlign = 64;
   header.append((kAlign - (kFixed + header.size() + 1) % kAlign) % kAlign, ' ');

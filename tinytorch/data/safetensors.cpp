@@ -94,8 +94,8 @@ class HeaderHandler : public json::json_sax_t {
     Entry& e = entries.back();
     if (key_ == "shape") {
       if (e.shape.rank() == kMaxDims || value > uint64_t{1} << 48)
-        fail(fmt::format("size {} of dimension {}", value, e.shape.rank()),
-             fmt::format("at most {} dimensions of at most 2^48", kMaxDims));
+        fail(format_text("size {} of dimension {}", value, e.shape.rank()),
+             format_text("at most {} dimensions of at most 2^48", kMaxDims));
       e.shape.push_back(static_cast<int64_t>(value));
     } else {
       if (e.offsets.size() == 2) fail("a third data offset", "two");
@@ -156,14 +156,14 @@ std::vector<DType> check_layout(const std::vector<Entry>& entries, size_t data_b
   for (const Entry& e : entries) {
     dtypes.push_back(dtype_of_name(e, file));
     const auto bytes = array_bytes({e.shape.begin(), e.shape.end()}, item_size(dtypes.back()));
-    const std::string offsets = fmt::format("[{}, {}]", e.offsets[0], e.offsets[1]);
+    const std::string offsets = format_text("[{}, {}]", e.offsets[0], e.offsets[1]);
     if (e.offsets[0] > e.offsets[1] || e.offsets[1] > data_bytes)
       refuse(file, 8, "data_offsets of " + printable(e.name), offsets,
-             fmt::format("begin <= end <= {}, the bytes of data in the file", data_bytes));
+             format_text("begin <= end <= {}, the bytes of data in the file", data_bytes));
     if (!bytes || *bytes != e.offsets[1] - e.offsets[0])
       refuse(file, 8, "data_offsets of " + printable(e.name), offsets,
-             bytes ? fmt::format("{} bytes for shape {} of {}", *bytes, e.shape.str(), e.dtype)
-                   : fmt::format("a shape that fits memory instead of {}", e.shape.str()));
+             bytes ? format_text("{} bytes for shape {} of {}", *bytes, e.shape.str(), e.dtype)
+                   : format_text("a shape that fits memory instead of {}", e.shape.str()));
     by_offset.push_back(&e);
   }
   std::sort(by_offset.begin(), by_offset.end(),
@@ -172,12 +172,12 @@ std::vector<DType> check_layout(const std::vector<Entry>& entries, size_t data_b
   for (const Entry* e : by_offset) {
     if (e->offsets[0] != end)
       refuse(file, 8, "data_offsets of " + printable(e->name), std::to_string(e->offsets[0]),
-             fmt::format("{}: data must neither overlap nor leave holes", end));
+             format_text("{}: data must neither overlap nor leave holes", end));
     end = e->offsets[1];
   }
   if (end != data_bytes)
-    refuse(file, 8, "data_offsets", fmt::format("{} bytes used", end),
-           fmt::format("{}, all data of the file", data_bytes));
+    refuse(file, 8, "data_offsets", format_text("{} bytes used", end),
+           format_text("{}, all data of the file", data_bytes));
   return dtypes;
 }
 
@@ -192,8 +192,8 @@ std::string header_text(const std::vector<std::pair<std::string, Tensor>>& tenso
     const uint64_t end = at + static_cast<uint64_t>(x.numel()) * item_size(x.dtype());
     const auto* n = std::find_if(std::begin(kNames), std::end(kNames),
                                  [&](const Name& row) { return row.dtype == x.dtype(); });
-    out += fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}},)", quote(name),
-                       n->name, fmt::join(x.shape().begin(), x.shape().end(), ","), at, end);
+    out += format_text(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}},)", quote(name),
+                       n->name, joined(x.shape(), ","), at, end);
     at = end;
   }
   if (out.back() == ',') out.pop_back();
@@ -215,7 +215,7 @@ TensorFile parse_safetensors(Bytes bytes, std::string_view name) {
   const uint64_t length = reader.little(8, "header length");
   if (length > kLongestHeader || length > reader.remaining())
     reader.fail(8, "header length", std::to_string(length),
-                fmt::format("at most {}", std::min(kLongestHeader, reader.remaining())));
+                format_text("at most {}", std::min(kLongestHeader, reader.remaining())));
   const std::string_view header = as_text(reader.take(length, "header"));
   if (header.empty() || header[0] != '{')
     refuse(name, 8, "header", printable(header.substr(0, 8)), "'{'");

@@ -13,7 +13,7 @@ Embedding::Embedding(int64_t entries, int64_t features) {
 }
 
 std::string Embedding::describe() const {
-  return fmt::format("{} x {}", weight.size(0), weight.size(1));
+  return format_text("{} x {}", weight.size(0), weight.size(1));
 }
 
 CausalSelfAttention::CausalSelfAttention(int64_t features, int64_t heads, bool bias, double dropout)

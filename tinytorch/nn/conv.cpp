@@ -47,10 +47,10 @@ Tensor Conv2d::forward_pooled(const Tensor& x, Fused activation) {
 }
 
 std::string Conv2d::describe() const {
-  return fmt::format("{} -> {}, {}x{}, stride {}, padding {}{}{}", weight.size(1) * options_.groups,
+  return format_text("{} -> {}, {}x{}, stride {}, padding {}{}{}", weight.size(1) * options_.groups,
                      weight.size(0), weight.size(2), weight.size(3), options_.stride[0],
                      options_.padding[0],
-                     options_.groups > 1 ? fmt::format(", {} groups", options_.groups) : "",
+                     options_.groups > 1 ? format_text(", {} groups", options_.groups) : "",
                      bias.defined() ? "" : ", no bias");
 }
 

@@ -35,7 +35,7 @@ Tensor Linear::forward(const Tensor& x, Fused activation) {
 }
 
 std::string Linear::describe() const {
-  return fmt::format("{} -> {}{}", weight.size(1), weight.size(0),
+  return format_text("{} -> {}{}", weight.size(1), weight.size(0),
                      bias.defined() ? "" : ", no bias");
 }
 

@@ -158,8 +158,8 @@ Module::LoadReport Module::load_state_dict(const NamedTensors& state, bool stric
     raise<IoError>(
         "load_state_dict: names differ. Missing: {}. Unexpected: {}. Hint: load with strict = "
         "false to take what fits.",
-        report.missing.empty() ? "none" : fmt::format("{}", fmt::join(report.missing, ", ")),
-        report.unexpected.empty() ? "none" : fmt::format("{}", fmt::join(report.unexpected, ", ")));
+        report.missing.empty() ? "none" : format_text("{}", joined(report.missing)),
+        report.unexpected.empty() ? "none" : format_text("{}", joined(report.unexpected)));
   const NoGrad no_grad;
   for (auto& [to, from] : copies) to.copy_(from);
   return report;
@@ -190,7 +190,7 @@ std::string Module::str() const {
     const size_t dot = path.rfind('.');
     const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
     const std::string details = module.describe();
-    text += fmt::format("{:{}}{}{}{}\n", "", 2 * depth, name.empty() ? "" : "(" + name + ") ",
+    text += format_text("{:{}}{}{}{}\n", "", 2 * depth, name.empty() ? "" : "(" + name + ") ",
                         module.kind(), details.empty() ? "" : "(" + details + ")");
   });
   return text;

@@ -14,7 +14,7 @@
 namespace tinytorch {
 
 inline std::string describe(const Tensor& t) {  // "f32 [2, 3]", as errors name a tensor
-  return t.defined() ? fmt::format("{} {}", dtype_name(t.dtype()), t.shape().str()) : "undefined";
+  return t.defined() ? format_text("{} {}", dtype_name(t.dtype()), t.shape().str()) : "undefined";
 }
 
 [[noreturn, gnu::cold]] inline void raise_not_float(const char* op, DType dtype) {

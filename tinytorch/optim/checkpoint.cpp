@@ -100,7 +100,7 @@ Json json_sum(const std::string& path) {
 }  // namespace
 
 std::string checkpoint_path(const std::string& dir, int64_t step) {
-  return fmt::format("{}/step-{:09}", dir, step);
+  return format_text("{}/step-{:09}", dir, step);
 }
 
 std::vector<int64_t> checkpoint_steps(const std::string& dir) {
@@ -120,7 +120,7 @@ std::vector<int64_t> checkpoint_steps(const std::string& dir) {
 std::string save_checkpoint(const std::string& dir, const nn::Module& model,
                             const Optimizer& optimizer, const Progress& p) {
   const std::string final_path = checkpoint_path(dir, p.step);
-  const std::string part = fmt::format("{}/.part-{}", dir, p.step);
+  const std::string part = format_text("{}/.part-{}", dir, p.step);
   try {
     fs::create_directories(dir);
     fs::remove_all(part);

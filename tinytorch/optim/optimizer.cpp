@@ -102,7 +102,7 @@ std::vector<std::pair<std::string, Tensor>> Optimizer::state_tensors() const {
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (size_t i = 0; i < state_.size(); ++i)
     for (size_t s = 0; s < state_[i].size(); ++s)
-      tensors.emplace_back(fmt::format("{}.{}", state_names_[s], i), state_[i][s]);
+      tensors.emplace_back(format_text("{}.{}", state_names_[s], i), state_[i][s]);
   return tensors;
 }
 
@@ -115,7 +115,7 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& te
   size_t used = 0;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     for (const std::string& state_name : state_names_) {
-      const std::string name = fmt::format("{}.{}", state_name, i);
+      const std::string name = format_text("{}.{}", state_name, i);
       const auto found = std::find_if(tensors.begin(), tensors.end(),
                                       [&](const auto& t) { return t.first == name; });
       if (found == tensors.end()) {

@@ -15,7 +15,7 @@ std::vector<std::string> schedule_names() {
 void Schedule::check() const {
   const auto names = schedule_names();
   if (std::find(names.begin(), names.end(), name) == names.end())
-    raise<ConfigError>("schedule '{}' is unknown. Known: {}.", name, fmt::join(names, ", "));
+    raise<ConfigError>("schedule '{}' is unknown. Known: {}.", name, joined(names));
   if (warmup_steps < 0)
     raise<ConfigError>("schedule: warmup_steps = {} must not be negative.", warmup_steps);
   if (name == "step" && (step_size < 1 || !(gamma > 0)))

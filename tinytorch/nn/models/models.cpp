@@ -35,8 +35,7 @@ std::shared_ptr<Module> make_model(const ModelSpec& spec) {
   if (spec.name == "cnn") return make_cnn(spec);
   if (spec.name == "resnet20") return make_resnet20(spec);
   if (spec.name == "gpt") return make_gpt(spec);
-  raise<ConfigError>("model '{}' is unknown. Known: {}.", spec.name,
-                     fmt::join(model_names(), ", "));
+  raise<ConfigError>("model '{}' is unknown. Known: {}.", spec.name, joined(model_names()));
 }
 
 }  // namespace tinytorch::nn
