@@ -11,13 +11,15 @@ extern const Command demo_command;
 extern const Command train_command;
 extern const Command eval_command;
 extern const Command infer_command;
+extern const Command init_command;
 extern const Command kernels_command;
 extern const Command selftest_command;
+extern const Command test_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
-      &demo_command,  &train_command,   &eval_command,   &infer_command,
-      &bench_command, &kernels_command, &doctor_command, &selftest_command,
+      &demo_command,    &train_command,  &eval_command,     &infer_command, &bench_command,
+      &kernels_command, &doctor_command, &selftest_command, &init_command,  &test_command,
   };
   return commands;
 }

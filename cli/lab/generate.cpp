@@ -1,0 +1,95 @@
+#include "cli/lab/generate.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+namespace tinytorch::lab {
+
+namespace {
+
+constexpr size_t kColumns = 100;
+
+// `text` as C++ string literals, one a line, that fit the page.
+std::string literals(const std::string& text, const std::string& indent) {
+  std::string out, line;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    std::string escaped;
+    for (const char c : word) {
+      if (c == '"' || c == '\\') escaped += '\\';
+      escaped += c;
+    }
+    if (indent.size() + line.size() + escaped.size() + 6 > kColumns) {
+      out += fmt::format("{}\"{} \"\n", indent, line);
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + escaped;
+  }
+  return fmt::format("{}{}\"{}\"", out, indent, line);
+}
+
+std::string line_directive(size_t line, const std::string& name) {
+  return fmt::format("#line {} \"{}\"\n", line, name);
+}
+
+bool is_include(const std::string& line) {
+  std::string text = line;
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\t'; });
+  return text.starts_with("#include");
+}
+
+}  // namespace
+
+std::string starter_body(const Task& task, const std::string& indent) {
+  if (!task.starter.empty()) {
+    std::istringstream lines(task.starter);
+    std::string body;
+    for (std::string line; std::getline(lines, line);) body += indent + line + "\n";
+    return body;
+  }
+  const std::string text =
+      fmt::format("Task {} ({}) is not written yet. Hint: {}", task.id, task.title, task.hints[0]);
+  return indent + "throw NotImplemented(\n" + literals(text, indent + "    ") + ");\n";
+}
+
+std::string make_starter(const SourceFile& reference, const Module& module) {
+  std::string text;
+  size_t next = 0;  // the first line that is not written yet
+  const auto copy_to = [&](size_t end) {
+    for (; next < end; ++next) text += reference.lines[next] + "\n";
+  };
+  for (const Region& region : reference.regions) {
+    const Task* task = module.find(region.id);
+    if (!task) continue;
+    copy_to(region.begin);
+    const std::string& marker = reference.lines[region.begin - 1];
+    text += starter_body(*task, marker.substr(0, marker.find('/')));
+    next = region.end;
+  }
+  copy_to(reference.lines.size());
+  return text;
+}
+
+std::string make_overlay(const SourceFile& reference, const SourceFile& student,
+                         const std::set<std::string>& take) {
+  std::string top, text = line_directive(1, reference.name);
+  size_t next = 0;
+  for (const Region& region : reference.regions) {
+    const Region* own = student.find(region.id);
+    if (!own || !take.contains(region.id)) continue;
+    for (; next < region.begin; ++next) text += reference.lines[next] + "\n";
+    text += line_directive(own->begin + 1, student.name);
+    for (size_t i = own->begin; i < own->end; ++i) {
+      const bool moves = own->is_helpers() && is_include(student.lines[i]);
+      if (moves) top += line_directive(i + 1, student.name) + student.lines[i] + "\n";
+      text += (moves ? "" : student.lines[i]) + "\n";
+    }
+    next = region.end;
+    text += line_directive(next + 1, reference.name);
+  }
+  for (; next < reference.lines.size(); ++next) text += reference.lines[next] + "\n";
+  return top + text;
+}
+
+}  // namespace tinytorch::lab

@@ -1,0 +1,158 @@
+#include "cli/lab/manifest.h"
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "cli/lab/region.h"
+#include "tinytorch/config/suggest.h"
+#include "tinytorch/core/error.h"
+
+namespace tinytorch::lab {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// One table of a manifest. Every key must be asked for: what nobody reads is an error.
+class Reader {
+ public:
+  Reader(const toml::table& table, std::string file) : table_(table), file_(std::move(file)) {}
+
+  std::string text(const char* key, bool required = true) {
+    const toml::node* node = get(key, required);
+    if (!node) return "";
+    const auto value = node->value<std::string>();
+    if (!value || (required && value->empty())) refuse(*node, key, "must be a text");
+    return *value;
+  }
+  int number(const char* key) {
+    const toml::node* node = get(key, true);
+    const auto value = node->value_exact<int64_t>();
+    if (!value || *value < 0 || *value > std::numeric_limits<int>::max())
+      refuse(*node, key, "must be a number");
+    return static_cast<int>(*value);
+  }
+  std::vector<std::string> texts(const char* key) {
+    const toml::node* node = get(key, true);
+    if (!node->is_array() || node->as_array()->empty())
+      refuse(*node, key, "must be a list of texts");
+    std::vector<std::string> list;
+    for (const toml::node& item : *node->as_array()) {
+      const auto value = item.value<std::string>();
+      if (!value) refuse(item, key, "must hold texts");
+      list.push_back(*value);
+    }
+    return list;
+  }
+  template <class F>
+  void tables(const char* key, const F& each) {
+    const toml::node* node = get(key, false);
+    if (!node) return;
+    if (!node->is_array_of_tables()) refuse(*node, key, "must be a list of tables");
+    for (const toml::node& item : *node->as_array()) {
+      Reader reader(*item.as_table(), file_);
+      each(reader);
+      reader.done();
+    }
+  }
+  void done() const {
+    for (const auto& [key, node] : table_)
+      if (!known_.contains(std::string(key.str())))
+        refuse(node, key.str(),
+               "is unknown. Did you mean '" +
+                   nearest_name(std::string(key.str()), {known_.begin(), known_.end()}) + "'?");
+  }
+  [[noreturn]] void refuse(const toml::node& node, std::string_view key,
+                           const std::string& why) const {
+    throw ConfigError(file_ + ":" + std::to_string(node.source().begin.line) + ": " +
+                      std::string(key) + ": " + why);
+  }
+  const toml::table& table() const { return table_; }
+
+ private:
+  const toml::node* get(const char* key, bool required) {
+    known_.insert(key);
+    const toml::node* node = table_.get(key);
+    if (!node && required) refuse(table_, key, "is missing");
+    return node;
+  }
+  const toml::table& table_;
+  std::string file_;
+  std::set<std::string> known_;
+};
+
+Module read_manifest(const fs::path& folder) {
+  const std::string file = (folder / "module.toml").string();
+  toml::table table;
+  try {
+    table = toml::parse(read_text(file), file);
+  } catch (const toml::parse_error& e) {
+    throw ConfigError(file + ":" + std::to_string(e.source().begin.line) + ": " +
+                      std::string(e.description()));
+  }
+  Module module;
+  module.name = folder.filename().string();
+  module.folder = folder.string();
+  Reader reader(table, file);
+  module.order = reader.number("order");
+  module.title = reader.text("title");
+  module.question = reader.text("question");
+  module.book = reader.text("book");
+  reader.tables("task", [&](Reader& r) {
+    Task task;
+    task.id = r.text("id");
+    task.title = r.text("title");
+    task.file = r.text("file");
+    task.points = r.number("points");
+    task.minutes = r.number("minutes");
+    task.contract = r.text("contract");
+    task.starter = r.text("starter", false);
+    task.hints = r.texts("hints");
+    task.tests = r.texts("tests");
+    if (task.hints.size() != 3) r.refuse(r.table(), "hints", "must be three");
+    if (!task.id.starts_with(std::to_string(module.order) + "."))
+      r.refuse(r.table(), "id", task.id + " is no task of module " + std::to_string(module.order));
+    if (module.find(task.id)) r.refuse(r.table(), "id", task.id + " stands here a second time");
+    module.tasks.push_back(std::move(task));
+  });
+  reader.tables("prediction", [&](Reader& r) {
+    module.predictions.push_back({r.text("id"), r.text("question"), r.text("unit")});
+  });
+  reader.done();
+  return module;
+}
+
+}  // namespace
+
+std::vector<std::string> Module::files() const {
+  std::vector<std::string> list;
+  for (const Task& task : tasks)
+    if (std::find(list.begin(), list.end(), task.file) == list.end()) list.push_back(task.file);
+  return list;
+}
+
+std::vector<Module> load_course(const std::string& home) {
+  std::vector<Module> course;
+  std::error_code ec;
+  for (fs::directory_iterator it(fs::path(home) / "modules", ec), end; !ec && it != end;
+       it.increment(ec))
+    if (fs::exists(it->path() / "module.toml")) course.push_back(read_manifest(it->path()));
+  std::sort(course.begin(), course.end(),
+            [](const Module& a, const Module& b) { return a.order < b.order; });
+  return course;
+}
+
+const Module& find_module(const std::vector<Module>& course, const std::string& word) {
+  std::string names, number = word;
+  while (number.size() > 1 && number[0] == '0') number.erase(0, 1);
+  for (const Module& module : course) {
+    if (module.name == word || std::to_string(module.order) == number) return module;
+    names += (names.empty() ? "" : ", ") + std::to_string(module.order) + " " + module.name;
+  }
+  throw ConfigError("there is no module '" + word + "'. Modules: " + names + ".");
+}
+
+}  // namespace tinytorch::lab

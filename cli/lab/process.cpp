@@ -1,0 +1,147 @@
+#include "cli/lab/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "tinytorch/core/error.h"
+
+namespace tinytorch::lab {
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw IoError(std::string(what) + ": " + std::strerror(errno));
+}
+
+struct Pipe {
+  int read = -1, write = -1;
+  Pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) fail("pipe");
+    read = ends[0], write = ends[1];
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    close_write();
+    close(read);
+  }
+  void close_write() {
+    if (write >= 0) close(write);
+    write = -1;
+  }
+};
+
+// In the child: nothing that may allocate.
+[[noreturn]] void become(const Program& program, char** argv, char** extra, int out, int report) {
+  setpgid(0, 0);
+  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(out, STDOUT_FILENO);
+  dup2(out, STDERR_FILENO);
+  if (report >= 0) dup2(report, 3);
+  if (!program.folder.empty() && chdir(program.folder.c_str()) != 0) _exit(127);
+  for (; *extra; ++extra) putenv(*extra);
+  execvp(argv[0], argv);
+  dprintf(STDERR_FILENO, "%s: %s\n", argv[0], std::strerror(errno));
+  _exit(127);
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> list;
+  for (const std::string& word : words) list.push_back(const_cast<char*>(word.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
+
+// What there is to read now; false at the end.
+bool drain(int fd, std::string& to) {
+  char buffer[1 << 14];
+  const ssize_t n = read(fd, buffer, sizeof buffer);
+  if (n > 0) to.append(buffer, static_cast<size_t>(n));
+  return n > 0 || (n < 0 && errno == EINTR);
+}
+
+int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Reads both pipes until they end. A program that stays silent for too long is killed.
+void follow(const Program& program, pid_t child, Pipe& out, Pipe& report, std::string& output) {
+  std::string text;
+  int64_t deadline = program.reader ? now_ms() + program.reader(text) : 0;
+  pollfd fds[2] = {{out.read, POLLIN, 0}, {program.reader ? report.read : -1, POLLIN, 0}};
+  while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+    const int64_t left = deadline ? std::max<int64_t>(0, deadline - now_ms()) : -1;
+    const int ready = poll(fds, 2, static_cast<int>(left));
+    if (ready < 0 && errno != EINTR) fail("poll");
+    if (ready == 0) {
+      kill(-child, SIGKILL);
+      return;
+    }
+    if (ready < 0) continue;
+    if (fds[0].revents && !drain(out.read, output)) fds[0].fd = -1;
+    if (!fds[1].revents) continue;
+    if (!drain(report.read, text)) fds[1].fd = -1;
+    deadline = now_ms() + program.reader(text);
+    text.clear();
+  }
+}
+
+}  // namespace
+
+Outcome run(const Program& program) {
+  Pipe out, report;
+  std::vector<char*> argv = pointers(program.words), extra = pointers(program.environment);
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0)
+    become(program, argv.data(), extra.data(), out.write, program.reader ? report.write : -1);
+  out.close_write();
+  report.close_write();
+  Outcome outcome;
+  follow(program, child, out, report, outcome.output);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) fail("waitpid");
+  kill(-child, SIGKILL);  // what it left running
+  outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
+  return outcome;
+}
+
+std::vector<Outcome> run_all(const std::vector<Program>& programs) {
+  std::vector<Outcome> outcomes(programs.size());
+  std::vector<std::exception_ptr> errors(programs.size());
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < programs.size(); i = next++) {
+      try {
+        outcomes[i] = run(programs[i]);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  };
+  const size_t workers =
+      std::min<size_t>(programs.size(), std::max(1U, std::thread::hardware_concurrency()));
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < workers; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+  return outcomes;
+}
+
+}  // namespace tinytorch::lab

@@ -1,0 +1,127 @@
+// tito test: judges the tasks of a lab.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/home.h"
+#include "cli/lab/judge.h"
+#include "cli/lab/workspace.h"
+#include "cli/output.h"
+
+namespace tinytorch::cli {
+
+namespace {
+
+struct Judged {
+  const lab::Module* module;
+  lab::Verdict verdict;
+};
+
+Style style_of(const std::string& state) {
+  return state == "PASS" ? Style::kGreen : state == "TODO" ? Style::kYellow : Style::kRed;
+}
+
+void print_indented(const std::string& text) {
+  std::string indented = "          ";
+  for (const char c : text) indented += c == '\n' ? "\n          " : std::string(1, c);
+  fmt::print("{}\n", indented);
+}
+
+void print_verdict(const Judged& judged) {
+  const lab::Verdict& verdict = judged.verdict;
+  fmt::print("{}\n", styled(stdout, Style::kBold,
+                            fmt::format("{} {}", judged.module->order, judged.module->title)));
+  for (const lab::TaskResult& task : verdict.tasks) {
+    fmt::print("  {} {:<5} {}\n",
+               styled(stdout, style_of(task.state), fmt::format("{:<5}", task.state)),
+               task.task->id, task.task->title);
+    if (!task.text.empty()) print_indented(task.text);
+    for (const lab::TestResult& test : task.tests)
+      if (test.state != "PASS" && task.text.empty()) print_indented(test.name + "\n" + test.text);
+  }
+  if (verdict.run_seconds > 0)
+    fmt::print(
+        "  {}\n",
+        styled(stdout, Style::kDim,
+               fmt::format(
+                   "compiled {} in {:.2f} s, linked in {:.2f} s, ran in {:.2f} s",
+                   verdict.compiled == 1 ? "1 file" : fmt::format("{} files", verdict.compiled),
+                   verdict.compile_seconds, verdict.link_seconds, verdict.run_seconds)));
+}
+
+Json as_json(const Judged& judged) {
+  const lab::Verdict& v = judged.verdict;
+  Json object = {{"module", judged.module->name}, {"tasks", Json::array()}};
+  for (const lab::TaskResult& task : v.tasks) {
+    Json tests = Json::array();
+    for (const lab::TestResult& test : task.tests)
+      tests.push_back({{"name", test.name},
+                       {"state", test.state},
+                       {"text", test.text},
+                       {"milliseconds", test.milliseconds}});
+    object["tasks"].push_back({{"id", task.task->id},
+                               {"title", task.task->title},
+                               {"state", task.state},
+                               {"points", task.task->points},
+                               {"text", task.text},
+                               {"tests", tests}});
+  }
+  object["compiled"] = v.compiled;
+  object["seconds"] = {{"overlay", v.overlay_seconds},
+                       {"compile", v.compile_seconds},
+                       {"link", v.link_seconds},
+                       {"run", v.run_seconds},
+                       {"total", v.seconds()}};
+  return object;
+}
+
+int run(const Args& args) {
+  const std::string home = require_home("test");
+  const std::string folder = lab::find_lab();
+  const auto course = lab::load_course(home);
+  const std::string what = args.text("WHAT");
+  const bool task = what.find('.') != std::string::npos;
+  std::vector<const lab::Module*> modules;
+  if (what.empty())
+    for (const lab::Module& module : course) modules.push_back(&module);
+  else
+    modules.push_back(&lab::find_module(course, what.substr(0, what.find('.'))));
+  if (task && !modules[0]->find(what))
+    throw ConfigError(fmt::format("module {} has no task {}.", modules[0]->name, what));
+
+  lab::Records records = lab::load_records(folder);
+  Json list = Json::array();
+  int passed = 0, tasks = 0;
+  for (const lab::Module* module : modules) {
+    const Judged judged{module, lab::judge(home, folder, *module, task ? what : "", records)};
+    for (const lab::TaskResult& result : judged.verdict.tasks) {
+      records[result.task->id].state = result.state;
+      records[result.task->id].tested = result.body;
+      passed += result.state == "PASS";
+      ++tasks;
+    }
+    lab::save_records(folder, records);
+    if (args.json())
+      list.push_back(as_json(judged));
+    else
+      print_verdict(judged);
+  }
+  if (args.json())
+    print_json({{"passed", passed}, {"tasks", tasks}, {"modules", list}});
+  else
+    fmt::print("{} of {} {} done\n", passed, tasks, tasks == 1 ? "task" : "tasks");
+  return passed == tasks ? kOk : kCheckFailed;
+}
+
+}  // namespace
+
+extern const Command test_command{
+    "test",
+    "in a lab: build what you wrote and run its tests",
+    "tito test 1.5",
+    {{"WHAT", "a module (tensor, 1) or a task (1.5); else all", false}},
+    {},
+    run};
+
+}  // namespace tinytorch::cli
