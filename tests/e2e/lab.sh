@@ -142,6 +142,8 @@ sed '/tito:end 1.5/d' "$TEST_TMP/tensor.cpp" >"$mine"
 judge 1.5
 expect 'a lost marker is an error with its line' 4 'tensor.cpp:[0-9]+: region 1.5'
 cp "$TEST_TMP/tensor.cpp" "$mine"
+check 'nor does the state hold a path now' sh -c '! grep -rF -e "$1" -e "$2" --exclude=local \
+  "$1/.tito"' sh "$lab" "$TINYTORCH_HOME"
 run "$lab/tito" test 1.99
 expect 'an unknown task' 2 'no task'
 run "$lab/tito" test nothing

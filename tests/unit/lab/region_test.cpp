@@ -111,6 +111,7 @@ TEST(Overlay, TakesBodiesNamesTheirLinesAndMovesIncludes) {
       "// tito:end 1.2\n",
       "mine.cpp");
   EXPECT_EQ(make_overlay(parse_source(kReference, "x.cpp"), student, {"1.0", "1.1"}),
+            "#include \"tinytorch/core/error.h\"\n"
             "#line 2 \"mine.cpp\"\n#include <cmath>\n"
             "#line 1 \"x.cpp\"\n#include <vector>\n// tito:begin 1.0\n"
             "#line 2 \"mine.cpp\"\n\nint helper();\n"
