@@ -79,13 +79,31 @@ unit() {
   count "$n_ok" "$n_bad" "$n_skip" "unit tests, $1" $(($(now) - start))
 }
 
+# The slow build runs as two processes, each with half of the cases.
 run_unit() {
   preset=$1
   shift
-  ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} \
-    UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
-    timeout -k 10 "${TINYTORCH_TEST_TIMEOUT:-1200}" \
-    "$@" "build/$preset/tinytorch_tests" --gtest_color=no
+  shards=1
+  [ "$preset" != dev ] || shards=2
+  pids='' shard=0
+  while [ "$shard" -lt "$shards" ]; do
+    GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard \
+      ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} \
+      UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
+      timeout -k 10 "${TINYTORCH_TEST_TIMEOUT:-1200}" \
+      "$@" "build/$preset/tinytorch_tests" --gtest_color=no >"$logs/shard-$shard.log" 2>&1 &
+    pids="$pids $!"
+    shard=$((shard + 1))
+  done
+  status=0
+  for pid in $pids; do wait "$pid" || status=$?; done
+  shard=0
+  while [ "$shard" -lt "$shards" ]; do
+    cat "$logs/shard-$shard.log"
+    rm "$logs/shard-$shard.log"
+    shard=$((shard + 1))
+  done
+  return "$status"
 }
 
 # scripts FOLDER SECONDS: its scripts, each with a time limit and an own temporary folder.
