@@ -6,7 +6,7 @@
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/philox.h"
 
-namespace tinytorch::data {
+namespace tinytorch::data::transforms {
 
 namespace {
 
@@ -148,4 +148,4 @@ void TransformedDataset::fill(std::span<const int64_t> indices, const Tensor& x,
   }
 }
 
-}  // namespace tinytorch::data
+}  // namespace tinytorch::data::transforms

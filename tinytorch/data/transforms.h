@@ -6,7 +6,7 @@
 
 #include "tinytorch/core/dataloader.h"
 
-namespace tinytorch::data {
+namespace tinytorch::data::transforms {
 
 // The random numbers of one sample in one epoch. They follow from seed, epoch and index alone, so
 // augmentation does not depend on workers, on the order of samples or on where a run resumed.
@@ -89,4 +89,4 @@ class TransformedDataset final : public Dataset {
   Shape x_shape_;
 };
 
-}  // namespace tinytorch::data
+}  // namespace tinytorch::data::transforms

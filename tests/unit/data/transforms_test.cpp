@@ -6,7 +6,7 @@
 
 #include "tinytorch/core/error.h"
 
-namespace tinytorch::data {
+namespace tinytorch::data::transforms {
 namespace {
 
 // n images of c x h x w; the value tells where a pixel comes from: image 10000, channel 1000,
@@ -139,4 +139,4 @@ TEST(Transforms, AFlatSampleIsRefusedWithItsShape) {
 }
 
 }  // namespace
-}  // namespace tinytorch::data
+}  // namespace tinytorch::data::transforms
