@@ -1,39 +1,55 @@
-# The lab: every folder modules/NAME with a module.toml is a module, its tests/*.cpp are linked with
-# the harness into lab_NAME, the module's tests against the reference. `tito test` links the same
-# objects with a student's files before the library: lab/NAME.link names them, one argument a line,
-# with @student@ where the student's objects go. Its profile is the preset `dev`. The target `lab`
-# builds all of that and touches lab/stamp, so that the tool sees when it is out of date.
+# The lab: every folder modules/NAME with a module.toml is a module. Its programs, linked with the
+# reference here:
+#   lab_NAME           tests/*.cpp: the module's tests
+#   lab_NAME_hunt_ID   debug/ID.fixed.cpp and debug/ID.tests.cpp: a seeded defect, mended
+#   lab_NAME_measure   measure/*.cpp    (release)
+#   lab_NAME_grade     grade/*.cpp      (release)
+# The tool links the same objects with a student's files before the library: lab/PROGRAM.link names
+# them, one argument a line, with @student@ where the student's objects go. The target `lab` builds
+# all of that and touches lab/stamp, so that the tool sees when it is out of date. Profile `test` is
+# the preset `dev`, profile `release` the preset of that name.
 file(GLOB TINYTORCH_MANIFESTS CONFIGURE_DEPENDS modules/*/module.toml)
 add_custom_target(lab COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/lab/stamp)
-add_library(lab_harness OBJECT EXCLUDE_FROM_ALL modules/harness/check.cpp modules/harness/main.cpp)
-target_link_libraries(lab_harness PRIVATE tinytorch tinytorch_flags fmt::fmt hwy::hwy)
-target_include_directories(lab_harness PRIVATE ${PROJECT_SOURCE_DIR})
-# The standard library's part of a student's file, which is most of what it takes to compile it;
-# `tito test` names this header to the compiler too. None of our own headers: those a lab may change.
-target_precompile_headers(lab_harness PRIVATE <algorithm> <atomic> <cmath> <cstdint> <functional>
-  <memory> <mutex> <optional> <span> <string> <string_view> <utility> <vector>)
-target_compile_options(lab_harness PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
-
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/lab/compiler CONTENT "${CMAKE_CXX_COMPILER}\n")
+
+set(TINYTORCH_LAB_LIBRARIES tinytorch tinytorch_flags fmt::fmt hwy::hwy)
+function(tinytorch_lab_harness kind)
+  add_library(lab_harness_${kind} OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  target_link_libraries(lab_harness_${kind} PRIVATE ${TINYTORCH_LAB_LIBRARIES})
+  target_include_directories(lab_harness_${kind} PRIVATE ${PROJECT_SOURCE_DIR})
+endfunction()
+tinytorch_lab_harness(tests modules/harness/check.cpp modules/harness/main.cpp)
+tinytorch_lab_harness(measure modules/harness/measure.cpp)
+tinytorch_lab_harness(grade modules/harness/exercise.cpp)
+# The standard library's part of a student's file, which is most of what it takes to compile it; the
+# tool names this header to the compiler too. None of our own headers: those a lab may change.
+target_precompile_headers(lab_harness_tests PRIVATE <algorithm> <atomic> <cmath> <cstdint>
+  <functional> <memory> <mutex> <optional> <span> <string> <string_view> <utility> <vector>)
+target_compile_options(lab_harness_tests PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 
 string(TOUPPER "${CMAKE_BUILD_TYPE}" config)
 set(flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${config}}")
 if(TINYTORCH_MOLD)
   string(APPEND flags " -fuse-ld=mold")
 endif()
-string(REGEX REPLACE " +" ";" flags "${flags}")
+string(REGEX REPLACE " +" ";" TINYTORCH_LAB_FLAGS "${flags}")
 
-foreach(manifest IN LISTS TINYTORCH_MANIFESTS)
-  cmake_path(GET manifest PARENT_PATH folder)
-  cmake_path(GET folder FILENAME name)
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/tests/*.cpp)
-  add_executable(lab_${name} EXCLUDE_FROM_ALL ${sources} $<TARGET_OBJECTS:lab_harness>)
-  target_link_libraries(lab_${name} PRIVATE tinytorch tinytorch_flags fmt::fmt hwy::hwy)
-  target_include_directories(lab_${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  add_dependencies(lab lab_${name})
-  set(objects "$<FILTER:$<TARGET_OBJECTS:lab_${name}>;$<TARGET_OBJECTS:lab_harness>,INCLUDE,[.]o$>")
-  list(JOIN flags "\n" flag_lines)
-  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/lab/${name}.link CONTENT "${CMAKE_CXX_COMPILER}
+# tinytorch_lab_program(PROGRAM KIND OWN COMMON): OWN takes the student's place in the reference's
+# program and is no part of the link line.
+function(tinytorch_lab_program program kind own common)
+  set(name lab_${program})
+  add_executable(${name} EXCLUDE_FROM_ALL ${own} $<TARGET_OBJECTS:lab_harness_${kind}>)
+  add_library(${name}_objects OBJECT EXCLUDE_FROM_ALL ${common})
+  foreach(target ${name} ${name}_objects)
+    target_link_libraries(${target} PRIVATE ${TINYTORCH_LAB_LIBRARIES})
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  endforeach()
+  target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_objects>)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  add_dependencies(lab ${name})
+  set(objects "$<TARGET_OBJECTS:${name}_objects>;$<FILTER:$<TARGET_OBJECTS:lab_harness_${kind}>,INCLUDE,[.]o$>")
+  list(JOIN TINYTORCH_LAB_FLAGS "\n" flag_lines)
+  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/lab/${program}.link CONTENT "${CMAKE_CXX_COMPILER}
 ${flag_lines}
 $<JOIN:${objects},\n>
 @student@
@@ -43,4 +59,26 @@ $<TARGET_FILE:hwy::hwy>
 $<TARGET_FILE:ZLIB::ZLIB>
 ${CMAKE_THREAD_LIBS_INIT}
 ")
+endfunction()
+
+foreach(manifest IN LISTS TINYTORCH_MANIFESTS)
+  cmake_path(GET manifest PARENT_PATH folder)
+  cmake_path(GET folder FILENAME name)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/tests/*.cpp)
+  tinytorch_lab_program(${name} tests "" "${sources}")
+  file(GLOB hunts CONFIGURE_DEPENDS ${folder}/debug/*.fixed.cpp)
+  foreach(fixed IN LISTS hunts)
+    string(REGEX REPLACE "[.]fixed[.]cpp$" "" base ${fixed})
+    cmake_path(GET base FILENAME id)
+    tinytorch_lab_program(${name}_hunt_${id} tests ${fixed} ${base}.tests.cpp)
+  endforeach()
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    continue()
+  endif()
+  foreach(kind measure grade)
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/${kind}/*.cpp)
+    if(sources)
+      tinytorch_lab_program(${name}_${kind} ${kind} "" "${sources}")
+    endif()
+  endforeach()
 endforeach()

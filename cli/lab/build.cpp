@@ -147,7 +147,7 @@ std::vector<std::string> LabBuild::compile_command(const Unit& unit) const {
     std::string command = entry.at("command");
     command = command.substr(0, command.rfind(" -o "));
     command.erase(0, command.find(compiler + " ") + compiler.size());  // without ccache
-    const std::string header = prebuilt_ + "/CMakeFiles/lab_harness.dir/cmake_pch.hxx";
+    const std::string header = prebuilt_ + "/CMakeFiles/lab_harness_tests.dir/cmake_pch.hxx";
     const std::string precompiled =
         fs::exists(header + ".gch") ? fmt::format("-include '{}'", header) : "";
     return {"sh", "-c",

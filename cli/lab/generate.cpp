@@ -42,15 +42,12 @@ bool is_include(const std::string& line) {
 }  // namespace
 
 std::string starter_body(const Task& task, const std::string& indent) {
-  if (!task.starter.empty()) {
-    std::istringstream lines(task.starter);
-    std::string body;
-    for (std::string line; std::getline(lines, line);) body += indent + line + "\n";
-    return body;
-  }
   const std::string text =
       fmt::format("Task {} ({}) is not written yet. Hint: {}", task.id, task.title, task.hints[0]);
-  return indent + "throw NotImplemented(\n" + literals(text, indent + "    ") + ");\n";
+  const char* call = task.neutral.empty() ? "throw NotImplemented(\n" : "note_not_implemented(\n";
+  std::string body = indent + call + literals(text, indent + "    ") + ");\n";
+  if (!task.neutral.empty()) body += indent + task.neutral + "\n";
+  return body;
 }
 
 std::string make_starter(const SourceFile& reference, const Module& module) {
@@ -60,7 +57,7 @@ std::string make_starter(const SourceFile& reference, const Module& module) {
     for (; next < end; ++next) text += reference.lines[next] + "\n";
   };
   for (const Region& region : reference.regions) {
-    const Task* task = module.find(region.id);
+    const Task* task = module.task_of(region.id);
     if (!task) continue;
     copy_to(region.begin);
     const std::string& marker = reference.lines[region.begin - 1];

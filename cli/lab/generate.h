@@ -10,7 +10,7 @@
 namespace tinytorch::lab {
 
 // The body of a task's region in a starter: throws a NotImplemented that names the task and its
-// first hint.
+// first hint; where destructors reach it, notes that and ends with the task's neutral statement.
 std::string starter_body(const Task& task, const std::string& indent);
 
 // `reference` with a starter body in every region that is a task of `module`. Markers stay, and so

@@ -35,8 +35,9 @@ class Reader {
       refuse(*node, key, "must be a number");
     return static_cast<int>(*value);
   }
-  std::vector<std::string> texts(const char* key) {
-    const toml::node* node = get(key, true);
+  std::vector<std::string> texts(const char* key, bool required = true) {
+    const toml::node* node = get(key, required);
+    if (!node) return {};
     if (!node->is_array() || node->as_array()->empty())
       refuse(*node, key, "must be a list of texts");
     std::vector<std::string> list;
@@ -109,23 +110,55 @@ Module read_manifest(const fs::path& folder) {
     task.points = r.number("points");
     task.minutes = r.number("minutes");
     task.contract = r.text("contract");
-    task.starter = r.text("starter", false);
+    task.edges = r.text("edges");
+    task.untested = r.text("untested");
+    task.neutral = r.text("neutral", false);
+    task.regions = r.texts("regions", false);
+    if (task.regions.empty()) task.regions.push_back(task.id);
     task.hints = r.texts("hints");
     task.tests = r.texts("tests");
     if (task.hints.size() != 3) r.refuse(r.table(), "hints", "must be three");
     if (!task.id.starts_with(std::to_string(module.order) + "."))
       r.refuse(r.table(), "id", task.id + " is no task of module " + std::to_string(module.order));
     if (module.find(task.id)) r.refuse(r.table(), "id", task.id + " stands here a second time");
+    for (const std::string& region : task.regions)
+      if (region != task.id &&
+          (!region.starts_with(task.id) || region.size() != task.id.size() + 1))
+        r.refuse(r.table(), "regions", region + " is no region of " + task.id);
     module.tasks.push_back(std::move(task));
   });
   reader.tables("prediction", [&](Reader& r) {
-    module.predictions.push_back({r.text("id"), r.text("question"), r.text("unit")});
+    module.predictions.push_back(
+        {r.text("id"), r.text("question"), r.text("unit"), r.text("measure")});
+  });
+  reader.tables("measure", [&](Reader& r) {
+    module.measurements.push_back({r.text("id"), r.text("title"), r.text("x"), r.text("y")});
+  });
+  reader.tables("hunt", [&](Reader& r) {
+    Hunt hunt{r.text("id"),      r.text("title"),       r.text("kind"),
+              r.text("symptom"), r.number("invariant"), r.texts("tests")};
+    if (hunt.kind != "wrong" && hunt.kind != "slow" && hunt.kind != "leak")
+      r.refuse(r.table(), "kind", "must be wrong, slow or leak");
+    module.hunts.push_back(std::move(hunt));
   });
   reader.done();
   return module;
 }
 
 }  // namespace
+
+const Task* Module::find(const std::string& id) const {
+  for (const Task& task : tasks)
+    if (task.id == id) return &task;
+  return nullptr;
+}
+
+const Task* Module::task_of(const std::string& region) const {
+  for (const Task& task : tasks)
+    for (const std::string& own : task.regions)
+      if (own == region) return &task;
+  return nullptr;
+}
 
 std::vector<std::string> Module::files() const {
   std::vector<std::string> list;

@@ -7,9 +7,13 @@ namespace tinytorch::lab {
 
 struct Task {
   std::string id, title;
-  std::string file;      // under tinytorch/: "core/tensor.cpp"
-  std::string contract;  // what the region has to do
-  std::string starter;   // the starter's body where a throw would not do (in a destructor's reach)
+  std::string file;                  // under tinytorch/: "core/tensor.cpp"
+  std::vector<std::string> regions;  // of that file; the task's own id, where it names none
+  std::string contract;              // what the regions have to do
+  std::string edges;                 // the cases at the edge that must work too
+  std::string untested;              // what the tests do not cover
+  // The last statement of a starter that must not throw because destructors reach it: "return;".
+  std::string neutral;
   std::vector<std::string> hints;  // three rungs: a question, an example, the shape of the answer
   std::vector<std::string> tests;
   int points = 0, minutes = 0;
@@ -17,6 +21,23 @@ struct Task {
 
 struct Prediction {
   std::string id, question, unit;
+  std::string measure;  // the measurement that answers it
+};
+
+// What `tito measure` draws: y over x, as the programs of measure/ report it.
+struct Measurement {
+  std::string id, title;
+  std::string x, y;  // what the axes show, with units
+};
+
+// A seeded defect: debug/ID.cpp has it, debug/ID.fixed.cpp has not, debug/ID.tests.cpp tells them
+// apart. A student sees the symptom, mends a copy and names the invariant that was broken.
+struct Hunt {
+  std::string id, title;
+  std::string kind;     // "wrong", "slow" or "leak"
+  std::string symptom;  // what a user would report
+  int invariant = 0;    // its number in the chapter
+  std::vector<std::string> tests;
 };
 
 struct Module {
@@ -26,13 +47,12 @@ struct Module {
   std::string title, question, book;
   std::vector<Task> tasks;
   std::vector<Prediction> predictions;
+  std::vector<Measurement> measurements;
+  std::vector<Hunt> hunts;
 
-  const Task* find(const std::string& id) const {  // nullptr when there is none
-    for (const Task& task : tasks)
-      if (task.id == id) return &task;
-    return nullptr;
-  }
-  std::vector<std::string> files() const;  // those of its tasks, each once
+  const Task* find(const std::string& id) const;         // nullptr when there is none
+  const Task* task_of(const std::string& region) const;  // nullptr when it belongs to none
+  std::vector<std::string> files() const;                // those of its tasks, each once
 };
 
 // Every folder under HOME/modules that has a module.toml, by order. ConfigError with file and line

@@ -33,6 +33,7 @@ Module one_task() {
   module.order = 1;
   module.tasks.push_back({});
   module.tasks[0].id = "1.1";
+  module.tasks[0].regions = {"1.1"};
   module.tasks[0].title = "successor";
   module.tasks[0].hints = {"What is \"next\"?", "", ""};
   return module;
