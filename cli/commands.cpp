@@ -6,6 +6,7 @@
 namespace tinytorch::cli {
 
 extern const Command bench_command;
+extern const Command course_command;
 extern const Command doctor_command;
 extern const Command demo_command;
 extern const Command train_command;
@@ -18,8 +19,9 @@ extern const Command test_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
-      &demo_command,    &train_command,  &eval_command,     &infer_command, &bench_command,
-      &kernels_command, &doctor_command, &selftest_command, &init_command,  &test_command,
+      &demo_command,  &train_command,   &eval_command,   &infer_command,
+      &bench_command, &kernels_command, &doctor_command, &selftest_command,
+      &init_command,  &test_command,    &course_command,
   };
   return commands;
 }

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
@@ -23,14 +23,14 @@ namespace tinytorch::lab {
 
 namespace fs = std::filesystem;
 
-// A student's file in a build.
+// What is compiled: a text, and where its object is once it has been.
 struct LabBuild::Unit {
-  std::string file;    // "core/tensor.cpp"
-  std::string source;  // the overlay
-  std::string object;
-  SourceFile student;
-  bool own = false;      // it has code of the student; without, the prebuilt object serves
-  bool current = false;  // its object is that of this overlay
+  std::string command;  // without input and output
+  std::string text;
+  std::string stem;  // of its files in the object folder
+  const SourceFile* student = nullptr;
+  std::string name;      // as messages show it
+  uint64_t headers = 0;  // of the student's
 };
 
 namespace {
@@ -71,154 +71,219 @@ std::vector<std::string> read_lines(const std::string& path) {
 }
 
 // The checks that are left out cost half of the compile time and find what AddressSanitizer finds
-// too (a null pointer, a wild one); its calls instead of inline checks compile faster.
+// too (a null pointer, a wild one).
 constexpr const char* kQuickChecks =
     "-fno-sanitize=null,alignment,object-size,vptr,nonnull-attribute,returns-nonnull-attribute,"
-    "pointer-overflow --param asan-instrumentation-with-call-threshold=0";
+    "pointer-overflow";
 
-}  // namespace
-
-LabBuild::LabBuild(std::string home, std::string lab)
-    : home_(std::move(home)),
-      lab_(std::move(lab)),
-      prebuilt_(home_ + "/build/dev"),
-      folder_(lab_ + "/build/test") {}
-
-void LabBuild::prepare() {
-  const auto sources =
-      std::max({newest(home_ + "/tinytorch"), newest(home_ + "/modules"), newest(home_ + "/cmake"),
-                fs::last_write_time(home_ + "/CMakeLists.txt")});
-  const std::string stamp = prebuilt_ + "/lab/stamp";
-  if (!older(stamp, sources)) return;
-  fs::create_directories(prebuilt_);
-  const int lock = open((prebuilt_ + "/lab.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-  if (lock >= 0) flock(lock, LOCK_EX);  // one build at a time; another one may have done the work
-  if (older(stamp, sources)) {
-    fmt::print(stderr, "tito: building the framework for tests in {} ({})\n", prebuilt_,
-               fs::exists(stamp) ? "sources have changed" : "the first time takes some minutes");
-    const Outcome configured =
-        run({{"cmake", "--preset", "dev", "--log-level=WARNING"}, home_, {}, {}});
-    if (configured.code != 0)
-      throw cli::EnvironmentError("configuring the test profile failed:\n" + configured.output);
-    const Outcome built = run({{"cmake", "--build", prebuilt_, "--target", "lab"}, home_, {}, {}});
-    if (built.code != 0)
-      throw cli::EnvironmentError("building the test profile failed:\n" + built.output);
-  }
-  if (lock >= 0) close(lock);
-}
-
-LabBuild::Unit LabBuild::make_overlay_file(const BuildRequest& request, const std::string& file) {
-  const std::string name = "modules/" + request.module->name + "/" + file;  // as seen in the lab
-  Unit unit;
-  unit.file = file;
-  unit.source = folder_ + "/overlay/tinytorch/" + file;
-  unit.object = folder_ + "/objects/" + file + ".o";
-  if (!fs::exists(lab_ + "/" + name)) return unit;
-  const std::string origin = home_ + "/tinytorch/" + file;
-  const SourceFile reference = parse_source(read_text(origin), origin);
-  unit.student = parse_source(read_text(lab_ + "/" + name), name);
-  std::set<std::string> take = request.take;
-  for (const Region& region : unit.student.regions) {
-    const bool own = region.is_helpers() && !tokens(unit.student.body(region)).empty();
-    if (own) take.insert(region.id);
-    unit.own = unit.own || own || take.contains(region.id);
-  }
-  if (!unit.own) return unit;
-  const std::string text = make_overlay(reference, unit.student, take);
-  std::error_code ec;
-  unit.current = fs::exists(unit.source) && read_text(unit.source) == text &&
-                 !older(unit.object, fs::last_write_time(unit.source, ec)) &&
-                 !older(unit.object, fs::last_write_time(prebuilt_ + "/lab/stamp", ec));
-  if (unit.current) return unit;
-  fs::create_directories(fs::path(unit.source).parent_path());
-  fs::create_directories(fs::path(unit.object).parent_path());
-  fs::remove(unit.object);
-  data::write_file_atomic(unit.source, text);
-  return unit;
-}
-
-// The prebuilt object's own command (compile_commands.json), with the overlay first on the include
-// path and without what treats a student's warnings as errors.
-std::vector<std::string> LabBuild::compile_command(const Unit& unit) const {
-  const std::string compiler = read_lines(prebuilt_ + "/lab/" + "compiler").at(0);
-  const auto database = nlohmann::json::parse(read_text(prebuilt_ + "/compile_commands.json"));
-  for (const auto& entry : database) {
-    if (entry.at("file") != home_ + "/tinytorch/" + unit.file) continue;
-    std::string command = entry.at("command");
-    command = command.substr(0, command.rfind(" -o "));
-    command.erase(0, command.find(compiler + " ") + compiler.size());  // without ccache
-    const std::string header = prebuilt_ + "/CMakeFiles/lab_harness_tests.dir/cmake_pch.hxx";
-    const std::string precompiled =
-        fs::exists(header + ".gch") ? fmt::format("-include '{}'", header) : "";
-    return {"sh", "-c",
-            fmt::format("exec '{}' {} -I '{}/overlay' {} -Wno-error -Wno-unused "
-                        "-Wno-unused-parameter -fdiagnostics-color=never {} -o '{}' -c '{}'",
-                        compiler, precompiled, folder_, command, kQuickChecks, unit.object,
-                        unit.source)};
-  }
-  throw cli::EnvironmentError(unit.file + ": is no file of the library.");
+uint64_t hash_of(const std::string& text, uint64_t hash = 0xcbf29ce484222325) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
 }
 
 // Gives each error of the compiler to the region it stands in.
-void LabBuild::read_errors(const Unit& unit, const std::string& output, BuildResult& result) const {
+void read_errors(const SourceFile* student, const std::string& name, const std::string& output,
+                 BuildResult& result) {
   static const std::regex kError("^([^:\n]+):([0-9]+):[0-9]+: (fatal )?error: (.*)$");
   std::istringstream lines(output);
   bool found = false;
   for (std::string line; std::getline(lines, line);) {
     std::smatch match;
-    if (!std::regex_match(line, match, kError) || match[1] != unit.student.name) continue;
+    if (!std::regex_match(line, match, kError) || match[1] != name || !student) continue;
     const size_t at = std::stoul(match[2]) - 1;
-    for (const Region& region : unit.student.regions) {
+    for (const Region& region : student->regions) {
       if (at < region.begin || at >= region.end) continue;
       const std::string id = region.is_helpers() ? "" : region.id;
       result.errors.try_emplace(id, "it does not compile:\n" + line);
       found = true;
     }
   }
-  if (!found) result.errors.try_emplace("", unit.student.name + " does not compile:\n" + output);
+  if (!found) result.errors.try_emplace("", name + " does not compile:\n" + output);
 }
 
-BuildResult LabBuild::build(const BuildRequest& request) {
+// Keeps the newest objects: each save of a file leaves one.
+void prune(const fs::path& objects, size_t keep) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  std::error_code ec;
+  for (fs::directory_iterator it(objects, ec), end; !ec && it != end; it.increment(ec))
+    files.emplace_back(it->last_write_time(ec), it->path());
+  if (files.size() <= keep) return;
+  std::sort(files.begin(), files.end());
+  for (size_t i = 0; i + keep < files.size(); ++i) fs::remove(files[i].second, ec);
+}
+
+}  // namespace
+
+LabBuild::LabBuild(std::string home, std::string root, std::string folder, Profile profile)
+    : home_(std::move(home)),
+      root_(std::move(root)),
+      prebuilt_(home_ + (profile == Profile::kTest ? "/build/dev" : "/build/release")),
+      folder_(std::move(folder)),
+      profile_(profile) {}
+
+void LabBuild::prepare() const {
+  const auto sources =
+      std::max({newest(home_ + "/tinytorch"), newest(home_ + "/modules"), newest(home_ + "/cmake"),
+                fs::last_write_time(home_ + "/CMakeLists.txt")});
+  const std::string stamp = prebuilt_ + "/lab/stamp";
+  if (!older(stamp, sources)) return;
+  const std::string preset = profile_ == Profile::kTest ? "dev" : "release";
+  fs::create_directories(prebuilt_);
+  const int lock = open((prebuilt_ + "/lab.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+  if (lock >= 0) flock(lock, LOCK_EX);  // one build at a time; another one may have done the work
+  if (older(stamp, sources)) {
+    fmt::print(stderr, "tito: building the framework for the lab in {} ({})\n", prebuilt_,
+               fs::exists(stamp) ? "sources have changed" : "the first time takes some minutes");
+    const Outcome configured =
+        run({{"cmake", "--preset", preset, "--log-level=WARNING"}, home_, {}, {}});
+    if (configured.code != 0)
+      throw cli::EnvironmentError("configuring the lab's build failed:\n" + configured.output);
+    const Outcome built = run({{"cmake", "--build", prebuilt_, "--target", "lab"}, home_, {}, {}});
+    if (built.code != 0)
+      throw cli::EnvironmentError("building the framework for the lab failed:\n" + built.output);
+  }
+  if (lock >= 0) close(lock);
+}
+
+SourceFile read_source(const std::string& folder, const std::string& name) {
+  const std::string path = folder + "/" + name;
+  return fs::exists(path) ? parse_source(read_text(path), name) : SourceFile{name, {}, {}};
+}
+
+// The prebuilt object's own command (compile_commands.json) without what treats a student's
+// warnings as errors.
+std::string LabBuild::compile_command(const std::string& sibling) const {
+  static std::mutex mutex;
+  static std::map<std::string, nlohmann::json> databases;
+  const std::lock_guard lock(mutex);
+  nlohmann::json& database = databases[prebuilt_];
+  if (database.is_null())
+    database = nlohmann::json::parse(read_text(prebuilt_ + "/compile_commands.json"));
+  const std::string compiler = read_lines(prebuilt_ + "/lab/compiler").at(0);
+  for (const auto& entry : database) {
+    if (entry.at("file") != home_ + "/" + sibling) continue;
+    std::string command = entry.at("command");
+    command = command.substr(0, command.rfind(" -o "));
+    command.erase(0, command.find(compiler + " ") + compiler.size());  // without ccache
+    const bool quick = profile_ == Profile::kQuick;
+    if (quick)  // the header that was precompiled with the other optimisation
+      if (const size_t at = command.find("CMakeFiles/tinytorch.dir/cmake_pch.hxx");
+          at != command.npos)
+        command.replace(at, 38, "CMakeFiles/lab_pch_quick.dir/cmake_pch.hxx");
+    return fmt::format(
+        "exec '{}' -I '{}/overlay' {} {} -Wno-error -Wno-unused "
+        "-Wno-unused-parameter -Wno-invalid-pch -fdiagnostics-color=never",
+        compiler, folder_, command,
+        profile_ == Profile::kTest ? kQuickChecks
+        : quick                    ? "-O1"
+                                   : "");
+  }
+  throw cli::EnvironmentError(sibling + ": is no file of the installation.");
+}
+
+LabBuild::Unit LabBuild::unit_of(const Part& part) const {
+  const std::string origin = home_ + "/tinytorch/" + part.file;
+  const SourceFile reference = parse_source(read_text(origin), origin);
+  Unit unit;
+  unit.command = compile_command("tinytorch/" + part.file);
+  unit.text = make_overlay(reference, part.student, part.take);
+  unit.stem = part.file;
+  unit.student = &part.student;
+  unit.name = part.student.name;
+  return unit;
+}
+
+LabBuild::Unit LabBuild::unit_of(const Whole& file) const {
+  Unit unit;
+  unit.command = compile_command(file.sibling);
+  unit.text = fmt::format("#line 1 \"{}\"\n{}", file.name, file.text);
+  unit.stem = file.sibling;
+  unit.name = file.name;
+  return unit;
+}
+
+// An object is named after all that went into it, so that one that is there is the right one.
+bool LabBuild::compile(std::vector<Unit>& units, BuildResult& result) const {
+  const fs::path objects = folder_ + "/objects";
+  fs::create_directories(objects);
+  const auto stamp = fs::last_write_time(prebuilt_ + "/lab/stamp").time_since_epoch().count();
+  std::vector<Program> commands;
+  std::vector<const Unit*> stale;
+  std::vector<std::string> made;
+  for (Unit& unit : units) {
+    std::replace(unit.stem.begin(), unit.stem.end(), '/', '_');
+    unit.stem =
+        (objects /
+         fmt::format("{}-{:016x}", unit.stem,
+                     hash_of(unit.text,
+                             hash_of(unit.command + root_ + std::to_string(stamp), unit.headers))))
+            .string();
+    if (fs::exists(unit.stem + ".o")) continue;
+    data::write_file_atomic(unit.stem + ".cpp", unit.text);
+    // Under another name first: what is killed in the middle leaves no half object.
+    made.push_back(fmt::format("{}.{}.tmp", unit.stem, gettid()));
+    commands.push_back(
+        {{"sh", "-c", unit.command + " -o \"$1\" -c \"$2\"", "sh", made.back(), unit.stem + ".cpp"},
+         root_,
+         {},
+         {}});
+    stale.push_back(&unit);
+  }
+  const std::vector<Outcome> outcomes = run_all(commands);
+  result.compiled = static_cast<int>(commands.size());
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    std::error_code ec;
+    if (outcomes[i].code == 0)
+      fs::rename(made[i], stale[i]->stem + ".o");
+    else
+      read_errors(stale[i]->student, stale[i]->name, outcomes[i].output, result);
+    fs::remove(made[i], ec);
+  }
+  return result.errors.empty();
+}
+
+BuildResult LabBuild::build(const std::string& program, const std::vector<Part>& parts,
+                            const std::vector<Whole>& files, const std::string& as) const {
   BuildResult result;
   const Timer overlay;
-  std::vector<Unit> units, stale;
-  std::vector<Program> commands;
-  for (const std::string& file : request.module->files()) {
-    Unit unit = make_overlay_file(request, file);
-    if (!unit.own) continue;
-    if (!unit.current) {
-      commands.push_back({compile_command(unit), lab_, {}, {}});
-      stale.push_back(unit);
-    }
-    units.push_back(std::move(unit));
+  std::vector<Unit> units;
+  std::string headers;
+  for (const Whole& file : files) {
+    if (!file.sibling.ends_with(".h")) continue;
+    const std::string path = folder_ + "/overlay/" + file.sibling;
+    fs::create_directories(fs::path(path).parent_path());
+    if (!fs::exists(path) || read_text(path) != file.text) data::write_file_atomic(path, file.text);
+    headers += file.text;
   }
+  if (headers.empty()) fs::remove_all(folder_ + "/overlay");
+  for (const Part& part : parts) units.push_back(unit_of(part));
+  for (const Whole& file : files)
+    if (!file.sibling.ends_with(".h")) units.push_back(unit_of(file));
+  for (Unit& unit : units) unit.headers = hash_of(headers);
   result.overlay_seconds = overlay.seconds();
 
-  const Timer compile;
-  const std::vector<Outcome> outcomes = run_all(commands);
-  result.compile_seconds = compile.seconds();
-  result.compiled = static_cast<int>(commands.size());
-  for (size_t i = 0; i < outcomes.size(); ++i)
-    if (outcomes[i].code != 0) read_errors(stale[i], outcomes[i].output, result);
-  if (!result.errors.empty()) return result;
+  const Timer compiling;
+  const bool compiled = compile(units, result);
+  result.compile_seconds = compiling.seconds();
+  if (!compiled) return result;
 
-  const Timer link;
+  const Timer linking;
   std::vector<std::string> words;
-  for (const std::string& word : read_lines(prebuilt_ + "/lab/" + request.module->name + ".link")) {
+  for (const std::string& word : read_lines(prebuilt_ + "/lab/" + program + ".link")) {
     if (word != "@student@")
       words.push_back(word);
     else
-      for (const Unit& unit : units) words.push_back(unit.object);
+      for (const Unit& unit : units) words.push_back(unit.stem + ".o");
   }
-  const std::string program = folder_ + "/" + request.module->name;
-  fs::create_directories(folder_);
-  words.insert(words.end(), {"-o", program});
+  const std::string path = folder_ + "/" + (as.empty() ? program : as);
+  words.insert(words.end(), {"-o", path});
   const Outcome linked = run({words, prebuilt_, {}, {}});
-  result.link_seconds = link.seconds();
+  result.link_seconds = linking.seconds();
   if (linked.code != 0)
     result.errors[""] = "linking failed:\n" + linked.output;
   else
-    result.program = program;
+    result.program = path;
+  if (profile_ != Profile::kQuick) prune(folder_ + "/objects", 256);
   return result;
 }
 

@@ -1,46 +1,72 @@
 #pragma once
-// From a student's files to a program that runs a module's tests: overlay, compile, link. Objects
-// of all else are prebuilt in the installation (profile `test`: CMake's preset dev).
+// From a student's code to a program of a module: overlay, compile, link. Objects of all else are
+// prebuilt in the installation (cmake/lab.cmake).
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "cli/lab/manifest.h"
+#include "cli/lab/region.h"
 
 namespace tinytorch::lab {
 
-// Which regions of a module are the student's in a build; those of other modules never are.
-struct BuildRequest {
-  const Module* module;
-  std::set<std::string> take;  // task ids; helpers (N.0) come along
+enum class Profile {
+  kTest,     // -O1, AddressSanitizer, UndefinedBehaviorSanitizer
+  kRelease,  // optimised: measurements, milestones
+  kQuick,    // -O1 without sanitizers: many variants of one program, soon
+};
+
+// A framework file of which some regions are a student's.
+struct Part {
+  std::string file;            // "core/tensor.cpp"
+  SourceFile student;          // by the name that messages shall show
+  std::set<std::string> take;  // the student's regions; all others are the reference's
+};
+
+// A file that is all the student's, compiled as its sibling in the installation is.
+struct Whole {
+  std::string sibling;  // "modules/tensor/debug/stale-window.fixed.cpp"
+  std::string name, text;
 };
 
 struct BuildResult {
   std::string program;  // empty when something did not compile
-  // Why a task's region does not compile, by id; "" holds what belongs to no region.
+  // Why a region does not compile, by its id; "" holds what belongs to no region.
   std::map<std::string, std::string> errors;
   double overlay_seconds = 0, compile_seconds = 0, link_seconds = 0;
-  int compiled = 0;  // files; those that did not change since the last build are not compiled
+  int compiled = 0;  // files; what was compiled before is not compiled again
 };
 
 class LabBuild {
  public:
-  LabBuild(std::string home, std::string lab);
+  // Objects and programs go to `folder`. The compiler runs in `folder`'s lab, `root`, so that the
+  // names of student files hold from there.
+  LabBuild(std::string home, std::string root, std::string folder, Profile profile);
 
   // Builds the installation's part where it is missing or older than its sources (minutes the first
   // time). EnvironmentError when that fails.
-  void prepare();
+  void prepare() const;
 
-  BuildResult build(const BuildRequest& request);
+  // Links `program` ("tensor", "tensor_measure"), as lab/PROGRAM.link has it, with the student's
+  // code, into `as` (a file name; empty: the program's own). Safe in several threads at once where
+  // `as` differs.
+  BuildResult build(const std::string& program, const std::vector<Part>& parts,
+                    const std::vector<Whole>& files = {}, const std::string& as = "") const;
+
+  const std::string& prebuilt() const { return prebuilt_; }  // where the reference's programs are
 
  private:
   struct Unit;
-  Unit make_overlay_file(const BuildRequest& request, const std::string& file);
-  std::vector<std::string> compile_command(const Unit& unit) const;
-  void read_errors(const Unit& unit, const std::string& output, BuildResult& result) const;
+  Unit unit_of(const Part& part) const;
+  Unit unit_of(const Whole& file) const;
+  std::string compile_command(const std::string& sibling) const;  // without input and output
+  bool compile(std::vector<Unit>& units, BuildResult& result) const;
 
-  std::string home_, lab_, prebuilt_, folder_;
+  std::string home_, root_, prebuilt_, folder_;
+  Profile profile_;
 };
+
+// The file of the lab with its regions, or one without lines where there is no such file.
+SourceFile read_source(const std::string& folder, const std::string& name);
 
 }  // namespace tinytorch::lab

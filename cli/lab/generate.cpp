@@ -50,6 +50,12 @@ std::string starter_body(const Task& task, const std::string& indent) {
   return body;
 }
 
+std::string starter_of(const Task& task) {
+  std::string text;
+  for (size_t i = 0; i < task.regions.size(); ++i) text += starter_body(task, "");
+  return text;
+}
+
 std::string make_starter(const SourceFile& reference, const Module& module) {
   std::string text;
   size_t next = 0;  // the first line that is not written yet

@@ -12,6 +12,7 @@ namespace tinytorch::lab {
 // The body of a task's region in a starter: throws a NotImplemented that names the task and its
 // first hint; where destructors reach it, notes that and ends with the task's neutral statement.
 std::string starter_body(const Task& task, const std::string& indent);
+std::string starter_of(const Task& task);  // all its regions' bodies, one after the other
 
 // `reference` with a starter body in every region that is a task of `module`. Markers stay, and so
 // does all else: a region that is no task is given.

@@ -2,51 +2,59 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <map>
 
-#include "cli/lab/build.h"
 #include "cli/lab/generate.h"
-#include "cli/lab/region.h"
 
 namespace tinytorch::lab {
 
-namespace {
-
-// Looks at a task's region in the student's file. Gives it a state where that needs no test.
 TaskResult look_at(const std::string& lab, const Module& module, const Task& task,
                    const Records& records) {
   TaskResult result;
   result.task = &task;
   const std::string name = "modules/" + module.name + "/" + task.file;
-  if (!std::filesystem::exists(lab + "/" + name)) {
+  const SourceFile file = read_source(lab, name);
+  const auto fail = [&](const std::string& why) {
     result.state = "FAIL";
-    result.text = name + " is not there.";
+    result.text = name + why;
     return result;
+  };
+  if (file.lines.empty()) return fail(" is not there. Hint: `tito reset " + task.id + "`.");
+  std::string bodies;
+  for (const std::string& id : task.regions) {
+    const Region* region = file.find(id);
+    if (!region) return fail(": the markers of region " + id + " are gone.");
+    bodies += file.body(*region);
+    if (const std::string why = why_not_whole(file.body(*region)); !why.empty())
+      return fail(":" + std::to_string(region->begin + 1) + ": the region is not whole: " + why +
+                  ".");
   }
-  const SourceFile file = parse_source(read_text(lab + "/" + name), name);
-  const Region* region = file.find(task.id);
-  if (!region) {
-    result.state = "FAIL";
-    result.text = name + ": the markers of region " + task.id + " are gone.";
-    return result;
-  }
-  const std::string body = file.body(*region);
-  result.body = fingerprint(body);
+  result.body = fingerprint(bodies);
   const auto record = records.find(task.id);
-  if (result.body == fingerprint(starter_body(task, "")) ||
+  if (result.body == fingerprint(starter_of(task)) ||
       (record != records.end() && result.body == record->second.starter)) {
     result.state = "TODO";
     result.text = "not written yet. Hint: " + task.hints[0];
-  } else if (const std::string why = why_not_whole(body); !why.empty()) {
-    result.state = "FAIL";
-    result.text =
-        name + ":" + std::to_string(region->begin + 1) + ": the region is not whole: " + why + ".";
   }
   return result;
 }
 
-// The worst of the tests decides; what still throws NotImplemented is not begun.
+std::vector<Part> student_parts(const std::string& lab, const Module& module,
+                                const std::set<std::string>& tasks) {
+  std::vector<Part> parts;
+  for (const std::string& name : module.files()) {
+    Part part{name, read_source(lab, "modules/" + module.name + "/" + name), {}};
+    for (const Region& region : part.student.regions)
+      if (const Task* task = module.task_of(region.id); task && tasks.contains(task->id))
+        part.take.insert(region.id);
+    if (part.take.empty()) continue;
+    for (const Region& region : part.student.regions)
+      if (region.is_helpers()) part.take.insert(region.id);
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 std::string state_of(const std::vector<TestResult>& tests) {
   for (const char* state : {"CRASH", "FAIL", "TODO"})
     for (const TestResult& test : tests)
@@ -54,16 +62,18 @@ std::string state_of(const std::vector<TestResult>& tests) {
   return tests.empty() ? "FAIL" : "PASS";
 }
 
+namespace {
+
 // Builds the tasks whose state is open. One that does not compile fails, and the reference takes
 // its place, so that the others are judged all the same.
-BuildResult build_open(LabBuild& builder, const Module& module, std::vector<TaskResult>& tasks,
-                       Verdict& verdict) {
+BuildResult build_open(const LabBuild& builder, const std::string& lab, const Module& module,
+                       std::vector<TaskResult>& tasks, Verdict& verdict) {
   while (true) {
-    BuildRequest request{&module, {}};
+    std::set<std::string> open;
     for (const TaskResult& task : tasks)
-      if (task.state.empty()) request.take.insert(task.task->id);
-    if (request.take.empty()) return {};
-    BuildResult built = builder.build(request);
+      if (task.state.empty()) open.insert(task.task->id);
+    if (open.empty()) return {};
+    BuildResult built = builder.build(module.name, student_parts(lab, module, open));
     verdict.overlay_seconds += built.overlay_seconds;
     verdict.compile_seconds += built.compile_seconds;
     verdict.link_seconds += built.link_seconds;
@@ -72,8 +82,9 @@ BuildResult build_open(LabBuild& builder, const Module& module, std::vector<Task
     const auto whole = built.errors.find("");
     for (TaskResult& task : tasks) {
       if (!task.state.empty()) continue;
-      auto error = built.errors.find(task.task->id);
-      if (error == built.errors.end()) error = whole;
+      auto error = whole;
+      for (const std::string& region : task.task->regions)
+        if (const auto own = built.errors.find(region); own != built.errors.end()) error = own;
       if (error == built.errors.end()) continue;
       task.state = "FAIL";
       task.text = error->second;
@@ -86,7 +97,7 @@ BuildResult build_open(LabBuild& builder, const Module& module, std::vector<Task
 Verdict judge(const std::string& home, const std::string& lab, const Module& module,
               const std::string& only, const Records& records) {
   Verdict verdict;
-  LabBuild builder(home, lab);
+  const LabBuild builder(home, lab, lab + "/build/test", Profile::kTest);
   builder.prepare();
   std::vector<TaskResult>& tasks = verdict.tasks;
   for (const Task& task : module.tasks)
@@ -95,7 +106,7 @@ Verdict judge(const std::string& home, const std::string& lab, const Module& mod
   const bool confirm = !only.empty() && tasks.size() == 1 && tasks[0].state == "TODO";
   if (confirm) tasks[0].state.clear();
 
-  const BuildResult built = build_open(builder, module, tasks, verdict);
+  const BuildResult built = build_open(builder, lab, module, tasks, verdict);
   if (built.program.empty()) return verdict;
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::string> names;

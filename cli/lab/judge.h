@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/lab/build.h"
 #include "cli/lab/manifest.h"
 #include "cli/lab/workspace.h"
 
@@ -17,12 +18,12 @@ struct TestResult {
 
 struct TaskResult {
   const Task* task = nullptr;
-  // TODO: the region's tokens are those of its starter, or it still throws NotImplemented. Else
+  // TODO: the regions' tokens are those of the starter, or one still throws NotImplemented. Else
   // CRASH or FAIL if a test did, else PASS.
   std::string state;
   std::string text;  // where it is not a test's
   std::vector<TestResult> tests;
-  std::string body;  // fingerprint of the region
+  std::string body;  // fingerprint of the regions
 };
 
 struct Verdict {
@@ -32,6 +33,16 @@ struct Verdict {
   double seconds() const { return overlay_seconds + compile_seconds + link_seconds + run_seconds; }
 };
 
+// The files of a module in a lab, with the regions of those tasks, by id, to compile; helpers come
+// along. A file of which nothing is to compile is left out.
+std::vector<Part> student_parts(const std::string& lab, const Module& module,
+                                const std::set<std::string>& tasks);
+
+// Looks at a task in a lab without running anything: its fingerprint, and its state where that is
+// plain: TODO, or FAIL with a text.
+TaskResult look_at(const std::string& lab, const Module& module, const Task& task,
+                   const Records& records);
+
 // Judges the tasks of a module. An unwritten task is TODO and gets the reference's body, so that it
 // blocks no other. With `only`, one task is judged; if unwritten, its starter runs and must say so.
 Verdict judge(const std::string& home, const std::string& lab, const Module& module,
@@ -40,5 +51,8 @@ Verdict judge(const std::string& home, const std::string& lab, const Module& mod
 // Runs tests of a program, in one process that is started anew after a crash.
 std::vector<TestResult> run_tests(const std::string& program, const std::string& folder,
                                   std::vector<std::string> names);
+
+// The worst of the tests decides; what still throws NotImplemented is not begun.
+std::string state_of(const std::vector<TestResult>& tests);
 
 }  // namespace tinytorch::lab

@@ -102,6 +102,7 @@ Module read_manifest(const fs::path& folder) {
   module.title = reader.text("title");
   module.question = reader.text("question");
   module.book = reader.text("book");
+  module.given = reader.texts("given", false);
   reader.tables("task", [&](Reader& r) {
     Task task;
     task.id = r.text("id");

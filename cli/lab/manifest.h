@@ -45,6 +45,7 @@ struct Module {
   std::string folder;  // where it stands
   int order = 0;
   std::string title, question, book;
+  std::vector<std::string> given;  // files under tinytorch/ that a student may change as a whole
   std::vector<Task> tasks;
   std::vector<Prediction> predictions;
   std::vector<Measurement> measurements;

@@ -67,8 +67,7 @@ void write_module(const Module& module, const std::string& home, const fs::path&
     const SourceFile reference = parse_source(read_text(home + "/tinytorch/" + file), file);
     write_text(folder / file, make_starter(reference, module));
   }
-  for (const Task& task : module.tasks)
-    records[task.id].starter = fingerprint(starter_body(task, ""));
+  for (const Task& task : module.tasks) records[task.id].starter = fingerprint(starter_of(task));
 }
 
 void write_lab(const std::vector<Module>& course, const std::string& home, const fs::path& lab) {

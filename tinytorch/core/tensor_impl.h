@@ -1,6 +1,6 @@
 #pragma once
 // The private layout of a tensor. It belongs to the student of module 1 and may change freely:
-// only core/tensor.cpp sees it, everything else goes through the accessors of core/tensor.h.
+// only core/tensor_impl.cpp sees it, everything else goes through the accessors of core/tensor.h.
 #include "tinytorch/core/tensor.h"
 
 namespace tinytorch {
