@@ -91,7 +91,8 @@ size_t words_of(const std::string& text) {
 
 // Regions of one framework file against the manifests.
 void check_file(const std::string& home, const std::string& path, const std::vector<Module>& course,
-                std::map<std::string, std::string>& seen, std::vector<std::string>& problems) {
+                const std::set<std::string>& selected, std::map<std::string, std::string>& seen,
+                std::vector<std::string>& problems) {
   const std::string file = fs::relative(path, home + "/tinytorch").string();
   const SourceFile source = parse_source(read_text(path), file);
   if (source.regions.empty()) return;
@@ -114,6 +115,7 @@ void check_file(const std::string& home, const std::string& path, const std::vec
     const Task* task = nullptr;
     for (const Module& module : course)
       if (std::to_string(module.order) == order) task = module.task_of(region.id);
+    if (!selected.empty() && !selected.contains(order)) continue;
     if (!task)
       say("region " + region.id + " is in no manifest.");
     else if (task->file != file)
@@ -171,9 +173,12 @@ std::vector<std::string> structure_problems(const std::string& home,
                                             const std::vector<Module>& selected) {
   std::vector<std::string> problems;
   std::map<std::string, std::string> seen;  // region: its file
+  std::set<std::string> orders;             // of the selected modules; empty: all
+  if (selected.size() != course.size())
+    for (const Module& module : selected) orders.insert(std::to_string(module.order));
   for (const char* extension : {".h", ".cpp"})
     for (const std::string& path : files_under(home + "/tinytorch", extension))
-      check_file(home, path, course, seen, problems);
+      check_file(home, path, course, orders, seen, problems);
   for (const Module& module : selected) check_manifest(module, seen, problems);
   return problems;
 }
