@@ -5,23 +5,37 @@
 
 namespace tinytorch::cli {
 
-extern const Command bench_command;
-extern const Command course_command;
-extern const Command doctor_command;
 extern const Command demo_command;
 extern const Command train_command;
 extern const Command eval_command;
 extern const Command infer_command;
-extern const Command init_command;
+extern const Command bench_command;
 extern const Command kernels_command;
+extern const Command doctor_command;
 extern const Command selftest_command;
+extern const Command init_command;
+extern const Command start_command;
 extern const Command test_command;
+extern const Command hint_command;
+extern const Command predict_command;
+extern const Command measure_command;
+extern const Command reset_command;
+extern const Command solution_command;
+extern const Command status_command;
+extern const Command debug_command;
+extern const Command export_command;
+extern const Command update_command;
+extern const Command watch_command;
+extern const Command milestone_command;
+extern const Command course_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
-      &demo_command,  &train_command,   &eval_command,   &infer_command,
-      &bench_command, &kernels_command, &doctor_command, &selftest_command,
-      &init_command,  &test_command,    &course_command,
+      &demo_command,     &train_command,     &eval_command,     &infer_command,   &bench_command,
+      &kernels_command,  &doctor_command,    &selftest_command, &init_command,    &start_command,
+      &test_command,     &hint_command,      &predict_command,  &measure_command, &reset_command,
+      &solution_command, &status_command,    &debug_command,    &export_command,  &update_command,
+      &watch_command,    &milestone_command, &course_command,
   };
   return commands;
 }

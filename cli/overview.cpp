@@ -8,7 +8,11 @@
 
 #include "cli/command.h"
 #include "cli/home.h"
+#include "cli/lab/package.h"
+#include "cli/lab/predictions.h"
+#include "cli/lab/workspace.h"
 #include "cli/output.h"
+#include "cli/watch.h"
 
 namespace tinytorch::cli {
 
@@ -40,6 +44,33 @@ std::vector<std::pair<std::string, std::string>> next_steps() {
   return steps;
 }
 
+int lab_overview(bool json) {
+  const lab::Lab lab = lab::Lab::open("tito");
+  const std::string next = lab_next_step(lab);
+  int done = 0, tasks = 0;
+  for (const lab::Module& module : lab.course) {
+    tasks += static_cast<int>(module.tasks.size());
+    for (const lab::Task& task : module.tasks) done += lab.passed(task);
+  }
+  if (json) {
+    print_json({{"version", TINYTORCH_VERSION},
+                {"home", lab.home},
+                {"lab", lab.folder},
+                {"current", lab.state.current},
+                {"tasks_done", done},
+                {"tasks", tasks},
+                {"next", next}});
+    return kOk;
+  }
+  fmt::print("{}\n{} of {} tasks pass{}.\n\nNext:\n  {}\n\n",
+             styled(stdout, Style::kBold, "A TinyTorch lab"), done, tasks,
+             lab.state.current.empty() ? "" : "; you are in " + lab.state.current, next);
+  fmt::print(
+      "  ./tito status   how far you are\n  ./tito watch    judge each file that you save\n"
+      "  ./tito --help   every command\n");
+  return kOk;
+}
+
 }  // namespace
 
 std::string command_list() {
@@ -49,7 +80,31 @@ std::string command_list() {
   return text;
 }
 
+std::string lab_next_step(const lab::Lab& lab) {
+  const lab::Module* module = nullptr;
+  for (const lab::Module& each : lab.course)
+    if (each.name == lab.state.current) module = &each;
+  const auto begin = [](const lab::Module& m) { return "./tito start " + m.name; };
+  if (!module) return begin(lab.first_unfinished());
+  if (const lab::Task* task = lab.next_task(*module)) return "./tito test " + task->id;
+  const auto known = lab.state.modules.find(module->name);
+  const lab::ModuleRecord record =
+      known == lab.state.modules.end() ? lab::ModuleRecord() : known->second;
+  if (record.measured.size() < module->measurements.size()) {
+    const bool predicted =
+        lab::load_predictions(lab.folder, *module).size() == module->predictions.size();
+    return (predicted ? "./tito measure " : "./tito predict ") + module->name;
+  }
+  if (record.hunts.size() < module->hunts.size()) return "./tito debug " + module->name;
+  if (record.exported != lab::module_fingerprint(lab, *module))
+    return "./tito export " + module->name;
+  for (const lab::Module& each : lab.course)
+    if (lab.next_task(each)) return begin(each);
+  return "./tito milestone list";
+}
+
 int overview(bool json) {
+  if (lab::in_lab() && !home().empty()) return lab_overview(json);
   const std::string checkout = home();
   const auto runs = run_folders();
   const auto steps = next_steps();

@@ -4,9 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/home.h"
 #include "cli/lab/judge.h"
-#include "cli/lab/workspace.h"
+#include "cli/lab/state.h"
 #include "cli/output.h"
 
 namespace tinytorch::cli {
@@ -77,31 +76,24 @@ Json as_json(const Judged& judged) {
 }
 
 int run(const Args& args) {
-  const std::string home = require_home("test");
-  const std::string folder = lab::find_lab();
-  const auto course = lab::load_course(home);
-  const std::string what = args.text("WHAT");
-  const bool task = what.find('.') != std::string::npos;
+  lab::Lab lab = lab::Lab::open("test");
+  const lab::LabLock lock(lab.folder);
+  const std::string word = args.text("WHAT");
   std::vector<const lab::Module*> modules;
-  if (what.empty())
-    for (const lab::Module& module : course) modules.push_back(&module);
-  else
-    modules.push_back(&lab::find_module(course, what.substr(0, what.find('.'))));
-  if (task && !modules[0]->find(what))
-    throw ConfigError(fmt::format("module {} has no task {}.", modules[0]->name, what));
-
-  lab::Records records = lab::load_records(folder);
+  const lab::Task* only = nullptr;
+  if (word.empty()) {
+    for (const lab::Module& module : lab.course) modules.push_back(&module);
+  } else {
+    const lab::Lab::What what = lab.find(word);
+    modules.push_back(what.module);
+    only = what.task;
+  }
   Json list = Json::array();
   int passed = 0, tasks = 0;
   for (const lab::Module* module : modules) {
-    const Judged judged{module, lab::judge(home, folder, *module, task ? what : "", records)};
-    for (const lab::TaskResult& result : judged.verdict.tasks) {
-      records[result.task->id].state = result.state;
-      records[result.task->id].tested = result.body;
-      passed += result.state == "PASS";
-      ++tasks;
-    }
-    lab::save_records(folder, records);
+    const Judged judged{module, lab::judge(lab, *module, only)};
+    for (const lab::TaskResult& task : judged.verdict.tasks) passed += task.state == "PASS";
+    tasks += static_cast<int>(judged.verdict.tasks.size());
     if (args.json())
       list.push_back(as_json(judged));
     else

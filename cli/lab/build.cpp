@@ -186,7 +186,7 @@ LabBuild::Unit LabBuild::unit_of(const Part& part) const {
   const SourceFile reference = parse_source(read_text(origin), origin);
   Unit unit;
   unit.command = compile_command("tinytorch/" + part.file);
-  unit.text = make_overlay(reference, part.student, part.take);
+  unit.text = make_overlay(reference, part.student, part.take, part.reach);
   unit.stem = part.file;
   unit.student = &part.student;
   unit.name = part.student.name;

@@ -21,6 +21,8 @@ struct Part {
   std::string file;            // "core/tensor.cpp"
   SourceFile student;          // by the name that messages shall show
   std::set<std::string> take;  // the student's regions; all others are the reference's
+  // The number under which a region, by id, tells that it ran (modules/harness/reach.h).
+  std::map<std::string, int> reach = {};
 };
 
 // A file that is all the student's, compiled as its sibling in the installation is.

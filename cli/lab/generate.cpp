@@ -50,12 +50,6 @@ std::string starter_body(const Task& task, const std::string& indent) {
   return body;
 }
 
-std::string starter_of(const Task& task) {
-  std::string text;
-  for (size_t i = 0; i < task.regions.size(); ++i) text += starter_body(task, "");
-  return text;
-}
-
 std::string make_starter(const SourceFile& reference, const Module& module) {
   std::string text;
   size_t next = 0;  // the first line that is not written yet
@@ -75,14 +69,23 @@ std::string make_starter(const SourceFile& reference, const Module& module) {
 }
 
 std::string make_overlay(const SourceFile& reference, const SourceFile& student,
-                         const std::set<std::string>& take) {
+                         const std::set<std::string>& take,
+                         const std::map<std::string, int>& reach) {
   std::string top = "#include \"tinytorch/core/error.h\"\n";  // starters throw NotImplemented
+  if (!reach.empty()) top += "extern \"C\" unsigned char tinytorch_reached[];\n";
   std::string text = line_directive(1, reference.name);
   size_t next = 0;
   for (const Region& region : reference.regions) {
-    const Region* own = student.find(region.id);
-    if (!own || !take.contains(region.id)) continue;
+    const Region* own = take.contains(region.id) ? student.find(region.id) : nullptr;
+    const auto number = reach.find(region.id);
+    if (!own && number == reach.end()) continue;
     for (; next < region.begin; ++next) text += reference.lines[next] + "\n";
+    if (number != reach.end())
+      text += fmt::format("::tinytorch_reached[{}] = 1;\n", number->second);
+    if (!own) {
+      text += line_directive(next + 1, reference.name);
+      continue;
+    }
     text += line_directive(own->begin + 1, student.name);
     for (size_t i = own->begin; i < own->end; ++i) {
       const bool moves = own->is_helpers() && is_include(student.lines[i]);
@@ -94,6 +97,21 @@ std::string make_overlay(const SourceFile& reference, const SourceFile& student,
   }
   for (; next < reference.lines.size(); ++next) text += reference.lines[next] + "\n";
   return top + text;
+}
+
+std::string make_merged(const SourceFile& base, const SourceFile& other,
+                        const std::set<std::string>& take) {
+  std::string text;
+  size_t next = 0;
+  for (const Region& region : base.regions) {
+    const Region* from = other.find(region.id);
+    if (!from || !take.contains(region.id)) continue;
+    for (; next < region.begin; ++next) text += base.lines[next] + "\n";
+    text += other.body(*from);
+    next = region.end;
+  }
+  for (; next < base.lines.size(); ++next) text += base.lines[next] + "\n";
+  return text;
 }
 
 }  // namespace tinytorch::lab

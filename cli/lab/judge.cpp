@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 
 #include "cli/lab/generate.h"
+#include "cli/lab/workspace.h"
 
 namespace tinytorch::lab {
 
+namespace fs = std::filesystem;
+
 TaskResult look_at(const std::string& lab, const Module& module, const Task& task,
-                   const Records& records) {
+                   const State& state) {
   TaskResult result;
   result.task = &task;
   const std::string name = "modules/" + module.name + "/" + task.file;
@@ -20,19 +24,22 @@ TaskResult look_at(const std::string& lab, const Module& module, const Task& tas
     return result;
   };
   if (file.lines.empty()) return fail(" is not there. Hint: `tito reset " + task.id + "`.");
+  const auto record = state.tasks.find(task.id);
+  const std::string handed = record == state.tasks.end() ? "" : record->second.starter;
   std::string bodies;
+  bool begun = false;
   for (const std::string& id : task.regions) {
     const Region* region = file.find(id);
     if (!region) return fail(": the markers of region " + id + " are gone.");
-    bodies += file.body(*region);
-    if (const std::string why = why_not_whole(file.body(*region)); !why.empty())
+    const std::string body = file.body(*region), print = fingerprint(body);
+    bodies += body;
+    begun = begun || (print != handed && print != starter_fingerprint(task));
+    if (const std::string why = why_not_whole(body); !why.empty())
       return fail(":" + std::to_string(region->begin + 1) + ": the region is not whole: " + why +
                   ".");
   }
   result.body = fingerprint(bodies);
-  const auto record = records.find(task.id);
-  if (result.body == fingerprint(starter_of(task)) ||
-      (record != records.end() && result.body == record->second.starter)) {
+  if (!begun) {
     result.state = "TODO";
     result.text = "not written yet. Hint: " + task.hints[0];
   }
@@ -55,6 +62,21 @@ std::vector<Part> student_parts(const std::string& lab, const Module& module,
   return parts;
 }
 
+std::vector<Whole> given_files(const Lab& lab) {
+  std::vector<Whole> files;
+  bool changed = false;
+  for (const Module& module : lab.course)
+    for (const std::string& file : module.given) {
+      const std::string name = "modules/" + module.name + "/" + file;
+      if (!fs::exists(lab.folder + "/" + name)) continue;
+      files.push_back({"tinytorch/" + file, name, read_text(lab.folder + "/" + name)});
+      const std::string reference = read_text(lab.home + "/tinytorch/" + file);
+      changed = changed || tokens(reference) != tokens(files.back().text);
+    }
+  if (!changed) files.clear();
+  return files;
+}
+
 std::string state_of(const std::vector<TestResult>& tests) {
   for (const char* state : {"CRASH", "FAIL", "TODO"})
     for (const TestResult& test : tests)
@@ -66,14 +88,15 @@ namespace {
 
 // Builds the tasks whose state is open. One that does not compile fails, and the reference takes
 // its place, so that the others are judged all the same.
-BuildResult build_open(const LabBuild& builder, const std::string& lab, const Module& module,
+BuildResult build_open(const LabBuild& builder, const Lab& lab, const Module& module,
                        std::vector<TaskResult>& tasks, Verdict& verdict) {
   while (true) {
     std::set<std::string> open;
     for (const TaskResult& task : tasks)
       if (task.state.empty()) open.insert(task.task->id);
     if (open.empty()) return {};
-    BuildResult built = builder.build(module.name, student_parts(lab, module, open));
+    BuildResult built =
+        builder.build(module.name, student_parts(lab.folder, module, open), given_files(lab));
     verdict.overlay_seconds += built.overlay_seconds;
     verdict.compile_seconds += built.compile_seconds;
     verdict.link_seconds += built.link_seconds;
@@ -92,39 +115,100 @@ BuildResult build_open(const LabBuild& builder, const std::string& lab, const Mo
   }
 }
 
+// The tests of these tasks, each name once.
+std::vector<std::string> tests_of(const std::vector<const Task*>& tasks) {
+  std::vector<std::string> names;
+  for (const Task* task : tasks)
+    for (const std::string& name : task->tests)
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return names;
+}
+
+bool passes(const LabBuild& builder, const Lab& lab, const Module& module, const Task& task,
+            const std::set<std::string>& written) {
+  const BuildResult built = builder.build(module.name, student_parts(lab.folder, module, written),
+                                          given_files(lab), "blame");
+  return !built.program.empty() &&
+         state_of(run_tests(built.program, lab.folder, task.tests)) == "PASS";
+}
+
+// A task that fails beside others and passes with the reference in their place is not at fault.
+void blame(const LabBuild& builder, const Lab& lab, const Module& module,
+           std::vector<TaskResult>& tasks) {
+  std::vector<const Task*> written;
+  for (const TaskResult& task : tasks)
+    if (!task.tests.empty()) written.push_back(task.task);
+  if (written.size() < 2) return;
+  int tried = 0;
+  for (TaskResult& task : tasks) {
+    if (task.tests.empty() || (task.state != "FAIL" && task.state != "CRASH")) continue;
+    if (++tried > 3) return;
+    if (!passes(builder, lab, module, *task.task, {task.task->id})) continue;
+    for (const Task* other : written)
+      if (other != task.task &&
+          !passes(builder, lab, module, *task.task, {task.task->id, other->id})) {
+        task.text = "passes with the reference in your other tasks: the fault is in task " +
+                    other->id + ", " + other->title + ".";
+        break;
+      }
+  }
+}
+
+void remember(Lab& lab, const Module& module, const std::vector<TaskResult>& tasks) {
+  for (const TaskResult& result : tasks) {
+    TaskRecord& record = lab.state.tasks[result.task->id];
+    record.state = result.state;
+    record.tested = result.body;
+    if (result.state != "PASS") continue;
+    const std::string name = "modules/" + module.name + "/" + result.task->file;
+    write_text(lab.folder + "/.tito/green/" + result.task->id,
+               task_text(read_source(lab.folder, name), *result.task));
+  }
+  lab.save();
+}
+
 }  // namespace
 
-Verdict judge(const std::string& home, const std::string& lab, const Module& module,
-              const std::string& only, const Records& records) {
+std::string task_text(const SourceFile& file, const Task& task) {
+  std::string text;
+  for (const std::string& id : task.regions)
+    if (const Region* region = file.find(id))
+      text += "// tito:begin " + id + "\n" + file.body(*region) + "// tito:end " + id + "\n";
+  return text;
+}
+
+Verdict judge(Lab& lab, const Module& module, const Task* only) {
   Verdict verdict;
-  const LabBuild builder(home, lab, lab + "/build/test", Profile::kTest);
+  const LabBuild builder(lab.home, lab.folder, lab.folder + "/build/test", Profile::kTest);
   builder.prepare();
   std::vector<TaskResult>& tasks = verdict.tasks;
   for (const Task& task : module.tasks)
-    if (only.empty() || task.id == only) tasks.push_back(look_at(lab, module, task, records));
+    if (!only || &task == only) tasks.push_back(look_at(lab.folder, module, task, lab.state));
   // Asked about one unwritten task, its starter itself must say that it is.
-  const bool confirm = !only.empty() && tasks.size() == 1 && tasks[0].state == "TODO";
-  if (confirm) tasks[0].state.clear();
+  if (only && tasks[0].state == "TODO") tasks[0].state.clear();
 
   const BuildResult built = build_open(builder, lab, module, tasks, verdict);
-  if (built.program.empty()) return verdict;
-  const auto start = std::chrono::steady_clock::now();
-  std::vector<std::string> names;
-  for (const TaskResult& task : tasks)
-    if (task.state.empty())
-      for (const std::string& name : task.task->tests)
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  std::map<std::string, TestResult> results;
-  for (const TestResult& test : run_tests(built.program, lab, names)) results[test.name] = test;
-  for (TaskResult& task : tasks) {
-    if (!task.state.empty()) continue;
-    for (const std::string& name : task.task->tests) task.tests.push_back(results[name]);
-    task.state = state_of(task.tests);
-    for (const TestResult& test : task.tests)
-      if (task.state == "TODO" && test.state == "TODO" && task.text.empty()) task.text = test.text;
+  if (!built.program.empty()) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<const Task*> open;
+    for (const TaskResult& task : tasks)
+      if (task.state.empty()) open.push_back(task.task);
+    std::map<std::string, TestResult> results;
+    for (const TestResult& test : run_tests(built.program, lab.folder, tests_of(open)))
+      results[test.name] = test;
+    for (TaskResult& task : tasks) {
+      if (!task.state.empty()) continue;
+      for (const std::string& name : task.task->tests) task.tests.push_back(results[name]);
+      task.state = state_of(task.tests);
+      for (const TestResult& test : task.tests)
+        if (task.state == "TODO" && test.state == "TODO" && task.text.empty())
+          task.text = test.text;
+    }
+    if (!only) blame(builder, lab, module, tasks);
+    verdict.run_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  verdict.run_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  remember(lab, module, tasks);
   return verdict;
 }
 

@@ -5,7 +5,7 @@
 
 #include "cli/lab/build.h"
 #include "cli/lab/manifest.h"
-#include "cli/lab/workspace.h"
+#include "cli/lab/state.h"
 
 namespace tinytorch::lab {
 
@@ -38,15 +38,22 @@ struct Verdict {
 std::vector<Part> student_parts(const std::string& lab, const Module& module,
                                 const std::set<std::string>& tasks);
 
+// The given files of all modules, when the student has changed one: they belong together.
+std::vector<Whole> given_files(const Lab& lab);
+
 // Looks at a task in a lab without running anything: its fingerprint, and its state where that is
 // plain: TODO, or FAIL with a text.
 TaskResult look_at(const std::string& lab, const Module& module, const Task& task,
-                   const Records& records);
+                   const State& state);
 
-// Judges the tasks of a module. An unwritten task is TODO and gets the reference's body, so that it
-// blocks no other. With `only`, one task is judged; if unwritten, its starter runs and must say so.
-Verdict judge(const std::string& home, const std::string& lab, const Module& module,
-              const std::string& only, const Records& records);
+// The regions of a task with their markers.
+std::string task_text(const SourceFile& file, const Task& task);
+
+// Judges the tasks of a module and remembers it in the lab. An unwritten task is TODO and gets the
+// reference's body, so that it blocks no other. With `only`, that task alone is judged, with the
+// reference in all others; if unwritten, its starter runs and must say so. Where tasks fail
+// together, each is tried with the reference in the others, so that the one at fault can be named.
+Verdict judge(Lab& lab, const Module& module, const Task* only);
 
 // Runs tests of a program, in one process that is started anew after a crash.
 std::vector<TestResult> run_tests(const std::string& program, const std::string& folder,

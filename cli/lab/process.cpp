@@ -120,6 +120,21 @@ Outcome run(const Program& program) {
   return outcome;
 }
 
+int run_here(const std::vector<std::string>& words, const std::vector<std::string>& environment) {
+  std::vector<char*> argv = pointers(words), extra = pointers(environment);
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    for (char** each = extra.data(); *each; ++each) putenv(*each);
+    execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) fail("waitpid");
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 std::vector<Outcome> run_all(const std::vector<Program>& programs) {
   std::vector<Outcome> outcomes(programs.size());
   std::vector<std::exception_ptr> errors(programs.size());

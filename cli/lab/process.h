@@ -24,6 +24,9 @@ struct Program {
 // Runs it to its end; with a reader, one that stays silent too long is killed (signal SIGKILL).
 Outcome run(const Program& program);
 
+// Runs it on our own terminal to its end; the exit code.
+int run_here(const std::vector<std::string>& words, const std::vector<std::string>& environment);
+
 // Runs all of them, a few at a time.
 std::vector<Outcome> run_all(const std::vector<Program>& programs);
 

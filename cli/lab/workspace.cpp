@@ -1,25 +1,26 @@
 #include "cli/lab/workspace.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/lab/generate.h"
+#include "cli/lab/predictions.h"
 #include "cli/lab/region.h"
+#include "cli/lab/state.h"
 #include "tinytorch/core/error.h"
 #include "tinytorch/data/atomic_file.h"
 
 namespace tinytorch::lab {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 namespace {
 
 constexpr const char* kStateFile = ".tito/state.json";
-constexpr int kStateFormat = 1;
 
 // The launcher of a lab. `.tito/local` belongs to one machine and stays out of git.
 constexpr const char* kLauncher = R"sh(#!/bin/sh
@@ -35,55 +36,112 @@ fi
 TITO_LAB=$lab exec "$home/tito" "$@"
 )sh";
 
-void write_text(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  data::write_file_atomic(path.string(), text);
-}
-
-// The chapter, or while there is none, the question and the tasks.
-std::string chapter(const Module& module) {
-  const fs::path written = fs::path(module.folder) / "README.md";
-  if (fs::exists(written)) return read_text(written.string());
-  std::string text = "# " + module.title + "\n\n" + module.question + "\n";
-  for (const Task& task : module.tasks)
-    text += "\n## " + task.id + " " + task.title + "\n\n`" + task.file + "`, " +
-            std::to_string(task.minutes) + " minutes, " + std::to_string(task.points) +
-            " points\n\n" + task.contract + "\n";
-  return text;
-}
-
-std::string predictions(const Module& module) {
-  std::string text = "# Put a number in before you measure; `tito predict` does it for you.\n";
-  for (const Prediction& p : module.predictions)
-    text += "\n# " + p.question + "\n# " + p.id + " =  # " + p.unit + "\n";
-  return text;
-}
-
-void write_module(const Module& module, const std::string& home, const fs::path& folder,
-                  Records& records) {
-  write_text(folder / "README.md", chapter(module));
-  write_text(folder / "predictions.toml", predictions(module));
-  for (const std::string& file : module.files()) {
-    const SourceFile reference = parse_source(read_text(home + "/tinytorch/" + file), file);
-    write_text(folder / file, make_starter(reference, module));
-  }
-  for (const Task& task : module.tasks) records[task.id].starter = fingerprint(starter_of(task));
+// What a task's card says, from the manifest.
+std::string card(const Module& module, const Task& task) {
+  std::string text = fmt::format(
+      "### {} {}\n\n`modules/{}/{}`, {} minutes, {} points, `./tito test {}`\n\n{}\n", task.id,
+      task.title, module.name, task.file, task.minutes, task.points, task.id, task.contract);
+  text += fmt::format("\n**At the edge.** {}\n\n**Not tested.** {}\n", task.edges, task.untested);
+  for (size_t i = 0; i < task.hints.size(); ++i)
+    text += fmt::format("\n<details><summary>Hint {}</summary>\n\n{}\n\n</details>\n", i + 1,
+                        task.hints[i]);
+  return text + "\n";
 }
 
 void write_lab(const std::vector<Module>& course, const std::string& home, const fs::path& lab) {
-  Records records;
-  for (const Module& module : course)
-    write_module(module, home, lab / "modules" / module.name, records);
+  State state;
+  for (const Module& module : course) {
+    const auto files = module_files(module, home);
+    for (const auto& [name, text] : files) write_text((lab / name).string(), text);
+    write_text((lab / "modules" / module.name / "predictions.toml").string(),
+               predictions_text(module, {}));
+    record_module(module, files, state);
+  }
   fs::create_directories(lab / "tinytorch");
-  write_text(lab / ".gitignore", "/build/\n/.tito/local\n");
-  write_text(lab / "tito", kLauncher);
+  write_text((lab / ".gitignore").string(), "/build/\n/compile_commands.json\n/.tito/local\n");
+  write_text((lab / "tito").string(), kLauncher);
   fs::permissions(lab / "tito", fs::perms(0755));
-  write_text(lab / ".tito/local", home + "\n");
-  fs::create_directories(lab / ".tito");
-  save_records(lab.string(), records);
+  write_text((lab / ".tito/local").string(), home + "\n");
+  save_state(lab.string(), state);
+}
+
+// The chapter with the cards of its tasks, as it stands in a lab.
+std::string chapter(const Module& module) {
+  std::string text = read_text(module.folder + "/README.md"), cards;
+  for (const Task& task : module.tasks) cards += card(module, task);
+  const std::string place = "<!-- tasks -->\n";
+  const size_t at = text.find(place);
+  if (at != std::string::npos) text.replace(at, place.size(), cards);
+  return text;
 }
 
 }  // namespace
+
+void write_text(const std::string& path, const std::string& text) {
+  fs::create_directories(fs::path(path).parent_path());
+  data::write_file_atomic(path, text);
+}
+
+std::map<std::string, std::string> module_files(const Module& module, const std::string& home) {
+  std::map<std::string, std::string> files;
+  const std::string folder = "modules/" + module.name + "/";
+  files[folder + "README.md"] = chapter(module);
+  for (const auto& entry : fs::directory_iterator(module.folder))
+    if (entry.path().extension() == ".svg")
+      files[folder + entry.path().filename().string()] = read_text(entry.path().string());
+  for (const std::string& file : module.files())
+    files[folder + file] =
+        make_starter(parse_source(read_text(home + "/tinytorch/" + file), file), module);
+  for (const std::string& file : module.given)
+    files[folder + file] = read_text(home + "/tinytorch/" + file);
+  for (const Hunt& hunt : module.hunts)
+    for (const char* part : {".cpp", ".h"})
+      files[folder + "debug/" + hunt.id + part] =
+          read_text(module.folder + "/debug/" + hunt.id + part);
+  return files;
+}
+
+void record_module(const Module& module, const std::map<std::string, std::string>& files,
+                   State& state) {
+  for (const auto& [name, text] : files) state.files[name] = outside_fingerprint(text);
+  for (const Task& task : module.tasks) {
+    state.tasks[task.id].starter = starter_fingerprint(task);
+    state.tasks[task.id].contract = contract_fingerprint(task);
+  }
+}
+
+std::string outside_fingerprint(const std::string& text) {
+  const SourceFile file = parse_source(text, "text");
+  std::string outside;
+  size_t next = 0;
+  for (const Region& region : file.regions) {
+    for (; next < region.begin; ++next) outside += file.lines[next] + "\n";
+    next = region.end;
+  }
+  for (; next < file.lines.size(); ++next) outside += file.lines[next] + "\n";
+  return text_fingerprint(outside);
+}
+
+std::string back_up(const std::string& lab, const std::string& name) {
+  std::string flat = name;
+  std::replace(flat.begin(), flat.end(), '/', '_');
+  for (int number = 1;; ++number) {
+    const std::string copy = fmt::format(".tito/backup/{}-{}", number, flat);
+    if (fs::exists(lab + "/" + copy)) continue;
+    write_text(lab + "/" + copy, read_text(lab + "/" + name));
+    return copy;
+  }
+}
+
+std::string starter_fingerprint(const Task& task) {
+  return fingerprint(starter_body(task, ""));
+}
+
+std::string contract_fingerprint(const Task& task) {
+  std::string text = task.contract + task.edges;
+  for (const std::string& test : task.tests) text += "\n" + test;
+  return text_fingerprint(text);
+}
 
 void make_workspace(const std::vector<Module>& course, const std::string& home,
                     const std::string& folder) {
@@ -116,47 +174,30 @@ void make_workspace(const std::vector<Module>& course, const std::string& home,
   }
 }
 
-std::string find_lab() {
+namespace {
+
+// Empty where there is none.
+std::string lab_above() {
   const char* named = std::getenv("TITO_LAB");
   fs::path folder = named && *named ? fs::path(named) : fs::current_path();
-  while (true) {
-    if (fs::exists(folder / kStateFile)) return folder.string();
-    if (!folder.has_relative_path()) break;
+  while (!fs::exists(folder / kStateFile)) {
+    if (!folder.has_relative_path()) return "";
     folder = folder.parent_path();
   }
-  throw ConfigError("this is no lab. Hint: make one with `tito init DIR`, then go there.");
+  return folder.string();
 }
 
-Records load_records(const std::string& lab) {
-  const std::string path = lab + "/" + kStateFile;
-  const Json state = Json::parse(read_text(path), nullptr, false);
-  Records records;
-  try {
-    if (state.at("format") != kStateFormat) throw IoError(path + ": is of another tito.");
-    for (const auto& [id, task] : state.at("tasks").items())
-      records[id] = {task.at("starter"), task.value("state", ""), task.value("tested", "")};
-  } catch (const Json::exception&) {
-    throw IoError(path + ": is damaged. Hint: take it from git, or from a new lab.");
-  }
-  return records;
+}  // namespace
+
+bool in_lab() {
+  return !lab_above().empty();
 }
 
-void save_records(const std::string& lab, const Records& records) {
-  Json state = {{"format", kStateFormat}, {"tasks", Json::object()}};
-  for (const auto& [id, record] : records) {
-    Json& task = state["tasks"][id] = {{"starter", record.starter}};
-    if (!record.state.empty()) task["state"] = record.state;
-    if (!record.tested.empty()) task["tested"] = record.tested;
-  }
-  data::write_file_atomic(lab + "/" + kStateFile, state.dump(1) + "\n");
-}
-
-std::string fingerprint(const std::string& code) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, 64 bits
-  for (const char c : tokens(code)) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[hash >> shift & 15];
-  return text;
+std::string find_lab() {
+  std::string lab = lab_above();
+  if (lab.empty())
+    throw ConfigError("this is no lab. Hint: make one with `tito init DIR`, then go there.");
+  return lab;
 }
 
 }  // namespace tinytorch::lab

@@ -1,4 +1,5 @@
-// The accessors of tensors: with core/tensor_impl.h the only file that knows what a TensorImpl holds.
+// The accessors of tensors: with core/tensor_impl.h the only file that knows what a TensorImpl
+// holds.
 #include "tinytorch/core/tensor_impl.h"
 
 namespace tinytorch {
