@@ -45,6 +45,7 @@ struct Parser {
 
 std::vector<std::string> option_names(const Command& command) {
   std::vector<std::string> names;
+  names.reserve(command.options.size() + 2);
   for (const Option& option : command.options) names.emplace_back(option.name);
   names.emplace_back("--json");
   names.emplace_back("--help");

@@ -20,6 +20,7 @@ int run(const Args& args) {
   if (args.has("--full")) words.emplace_back("--full");
   if (args.json()) words.emplace_back("--json");
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   give_stdout_back();

@@ -78,6 +78,9 @@ Json as_json(const Judged& judged) {
 int run(const Args& args) {
   lab::Lab lab = lab::Lab::open("test");
   const lab::LabLock lock(lab.folder);
+  const lab::Others others = args.has("--mine")           ? lab::Others::kPackage
+                             : args.has("--no-reference") ? lab::Others::kLab
+                                                          : lab::Others::kReference;
   const std::string word = args.text("WHAT");
   std::vector<const lab::Module*> modules;
   const lab::Task* only = nullptr;
@@ -91,7 +94,7 @@ int run(const Args& args) {
   Json list = Json::array();
   int passed = 0, tasks = 0;
   for (const lab::Module* module : modules) {
-    const Judged judged{module, lab::judge(lab, *module, only)};
+    const Judged judged{module, lab::judge(lab, *module, only, others)};
     for (const lab::TaskResult& task : judged.verdict.tasks) passed += task.state == "PASS";
     tasks += static_cast<int>(judged.verdict.tasks.size());
     if (args.json())
@@ -113,7 +116,8 @@ extern const Command test_command{
     "in a lab: build what you wrote and run its tests",
     "tito test 1.5",
     {{"WHAT", "a module (tensor, 1) or a task (1.5); else all", false}},
-    {},
+    {{"--mine", nullptr, "beside it your own package, as far as it goes, not the reference"},
+     {"--no-reference", nullptr, "beside it your own files as they are, written or not"}},
     run};
 
 }  // namespace tinytorch::cli

@@ -256,6 +256,7 @@ BuildResult LabBuild::build(const std::string& program, const std::vector<Part>&
     headers += file.text;
   }
   if (headers.empty()) fs::remove_all(folder_ + "/overlay");
+  units.reserve(parts.size() + files.size());
   for (const Part& part : parts) units.push_back(unit_of(part));
   for (const Whole& file : files)
     if (!file.sibling.ends_with(".h")) units.push_back(unit_of(file));

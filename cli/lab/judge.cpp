@@ -6,6 +6,7 @@
 #include <map>
 
 #include "cli/lab/generate.h"
+#include "cli/lab/package.h"
 #include "cli/lab/workspace.h"
 
 namespace tinytorch::lab {
@@ -86,17 +87,38 @@ std::string state_of(const std::vector<TestResult>& tests) {
 
 namespace {
 
+// The student's code of a program: of this module the open tasks, of the others as asked.
+std::vector<Part> code_of(const Lab& lab, const Module& module, const std::set<std::string>& open,
+                          Others others) {
+  std::vector<Part> parts;
+  std::vector<const Module*> beside;
+  for (const Module& other : lab.course)
+    if (&other != &module) beside.push_back(&other);
+  if (others == Others::kReference) return student_parts(lab.folder, module, open);
+  if (others == Others::kPackage) {
+    parts = package_parts(lab, beside);
+    for (Part& part : student_parts(lab.folder, module, open)) parts.push_back(std::move(part));
+    return parts;
+  }
+  for (const Module& each : lab.course) {
+    std::set<std::string> all;
+    for (const Task& task : each.tasks) all.insert(task.id);
+    for (Part& part : student_parts(lab.folder, each, all)) parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 // Builds the tasks whose state is open. One that does not compile fails, and the reference takes
 // its place, so that the others are judged all the same.
 BuildResult build_open(const LabBuild& builder, const Lab& lab, const Module& module,
-                       std::vector<TaskResult>& tasks, Verdict& verdict) {
+                       std::vector<TaskResult>& tasks, Others others, Verdict& verdict) {
   while (true) {
     std::set<std::string> open;
     for (const TaskResult& task : tasks)
       if (task.state.empty()) open.insert(task.task->id);
     if (open.empty()) return {};
     BuildResult built =
-        builder.build(module.name, student_parts(lab.folder, module, open), given_files(lab));
+        builder.build(module.name, code_of(lab, module, open, others), given_files(lab));
     verdict.overlay_seconds += built.overlay_seconds;
     verdict.compile_seconds += built.compile_seconds;
     verdict.link_seconds += built.link_seconds;
@@ -177,7 +199,7 @@ std::string task_text(const SourceFile& file, const Task& task) {
   return text;
 }
 
-Verdict judge(Lab& lab, const Module& module, const Task* only) {
+Verdict judge(Lab& lab, const Module& module, const Task* only, Others others) {
   Verdict verdict;
   const LabBuild builder(lab.home, lab.folder, lab.folder + "/build/test", Profile::kTest);
   builder.prepare();
@@ -187,7 +209,7 @@ Verdict judge(Lab& lab, const Module& module, const Task* only) {
   // Asked about one unwritten task, its starter itself must say that it is.
   if (only && tasks[0].state == "TODO") tasks[0].state.clear();
 
-  const BuildResult built = build_open(builder, lab, module, tasks, verdict);
+  const BuildResult built = build_open(builder, lab, module, tasks, others, verdict);
   if (!built.program.empty()) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<const Task*> open;
@@ -204,7 +226,7 @@ Verdict judge(Lab& lab, const Module& module, const Task* only) {
         if (task.state == "TODO" && test.state == "TODO" && task.text.empty())
           task.text = test.text;
     }
-    if (!only) blame(builder, lab, module, tasks);
+    if (!only && others == Others::kReference) blame(builder, lab, module, tasks);
     verdict.run_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }

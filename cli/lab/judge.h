@@ -49,11 +49,18 @@ TaskResult look_at(const std::string& lab, const Module& module, const Task& tas
 // The regions of a task with their markers.
 std::string task_text(const SourceFile& file, const Task& task);
 
+// Where the code of all other modules comes from.
+enum class Others {
+  kReference,
+  kPackage,  // the student's own package, as far as it goes
+  kLab,      // the lab's files as they are: what is unwritten shows when it is reached
+};
+
 // Judges the tasks of a module and remembers it in the lab. An unwritten task is TODO and gets the
 // reference's body, so that it blocks no other. With `only`, that task alone is judged, with the
 // reference in all others; if unwritten, its starter runs and must say so. Where tasks fail
 // together, each is tried with the reference in the others, so that the one at fault can be named.
-Verdict judge(Lab& lab, const Module& module, const Task* only);
+Verdict judge(Lab& lab, const Module& module, const Task* only, Others others = Others::kReference);
 
 // Runs tests of a program, in one process that is started anew after a crash.
 std::vector<TestResult> run_tests(const std::string& program, const std::string& folder,

@@ -251,7 +251,9 @@ std::vector<WrongVariant> wrong_variants(const Module& module) {
     }
     if (v.region.empty()) v.region = v.task;
     const Task* task = module.find(v.task);
-    const auto refuse = [&](const std::string& why) { throw ConfigError(path + ": " + why); };
+    const auto refuse = [&](const std::string& why) {
+      throw ConfigError(fmt::format("{}: {}", path, why));
+    };
     if (!task) refuse("its task '" + v.task + "' is not in the manifest.");
     if (std::find(task->regions.begin(), task->regions.end(), v.region) == task->regions.end())
       refuse("'" + v.region + "' is no region of task " + v.task + ".");

@@ -177,7 +177,7 @@ Value to_value(const std::vector<T>& v) {
 }  // namespace
 
 template <class T>
-void Config::set_default(std::string_view key, T value) {
+void Config::set_default(std::string_view key, const T& value) {
   state_->known.emplace(key);
   if (!state_->find(key))
     state_->defaults.push_back({std::string(key), to_value(value), "default", std::nullopt});
@@ -210,7 +210,7 @@ T Config::get(std::string_view key, T otherwise) const {
 }
 
 #define TINYTORCH_CONFIG_TYPE(T)                                     \
-  template void Config::set_default<T>(std::string_view, T);         \
+  template void Config::set_default<T>(std::string_view, const T&);  \
   template std::optional<T> Config::find<T>(std::string_view) const; \
   template T Config::get<T>(std::string_view) const;                 \
   template T Config::get<T>(std::string_view, T) const;

@@ -31,7 +31,7 @@ class Config {
   // Gives a key a value that follows from elsewhere (a size from the data) and makes it known. The
   // user's value stays when there is one.
   template <class T>
-  void set_default(std::string_view key, T value);
+  void set_default(std::string_view key, const T& value);
 
   bool has(std::string_view key) const;
   template <class T>

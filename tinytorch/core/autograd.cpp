@@ -294,6 +294,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
         {GraphAccess::gradient_node(inputs[i]), inputs[i].base()->output_nr, &results[i]});
   }
   std::vector<Tensor> starts;
+  starts.reserve(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i)
     starts.push_back(root_gradient(outputs[i], i < gradients.size() ? gradients[i] : Tensor()));
   std::vector<Node*> roots;

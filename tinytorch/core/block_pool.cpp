@@ -44,7 +44,7 @@ char* begin_of(const PoolBlock* block) {
 // The largest class that a payload of this capacity can serve.
 int list_for(size_t capacity) {
   const int size_class = class_that_holds(capacity);
-  return class_bytes(size_class) == capacity ? size_class : size_class - 1;
+  return class_bytes(size_class) == capacity ? size_class : std::max(0, size_class - 1);
 }
 
 // All members are trivial or constant-initialised and never destroyed: storage may be allocated

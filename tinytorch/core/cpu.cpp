@@ -78,11 +78,14 @@ double cgroup_cpu_quota(const std::string& proc_cgroup, const std::string& mount
     const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1);
+    std::string listed = ",";
+    listed += controllers;
+    listed += ',';
     const std::string group = line.substr(second + 1);
     if (controllers.empty()) {
       limit = tighter(limit, tightest_on_the_way_up(mount, group, read_v2));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/unified", group, read_v2));
-    } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
+    } else if (listed.find(",cpu,") != std::string::npos) {
       limit = tighter(limit, tightest_on_the_way_up(mount + "/" + controllers, group, read_v1));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/cpu", group, read_v1));
     }
