@@ -14,14 +14,18 @@ std::string text_of(double value) {
 }
 
 std::string index_text(size_t flat, const Shape& shape) {
-  if (shape.rank() == 0) return "[" + std::to_string(flat) + "]";
-  std::string text;
+  std::string text = "[";
+  if (shape.rank() == 0) text += std::to_string(flat);
   auto rest = static_cast<int64_t>(flat);
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    text = std::to_string(rest % shape[d]) + (text.empty() ? "" : ", ") + text;
-    rest /= shape[d];
+  int64_t below = shape.product();  // elements that one step of the index skips
+  for (int d = 0; d < shape.rank(); ++d) {
+    below /= shape[d];
+    if (d > 0) text += ", ";
+    text += std::to_string(rest / below);
+    rest %= below;
   }
-  return "[" + text + "]";
+  text += "]";
+  return text;
 }
 
 bool close(double got, double expected, double tolerance) {

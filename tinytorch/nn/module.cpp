@@ -1,11 +1,7 @@
-// Module: what belongs to whom under which name; Sequential.
+// Module: parameters and children under their names; Sequential. What is built on that, loading,
+// saving and hooks, stands in nn/module_state.cpp.
 #include "tinytorch/nn/module.h"
 
-#include <algorithm>
-#include <atomic>
-
-#include "tinytorch/core/autograd.h"
-#include "tinytorch/core/format.h"
 #include "tinytorch/nn/fuse.h"
 
 namespace tinytorch::nn {
@@ -13,76 +9,53 @@ namespace tinytorch::nn {
 // tito:begin 2.0
 // tito:end 2.0
 
-namespace {
-
-std::string join(const std::string& path, const std::string& name) {
-  return path.empty() ? name : path + "." + name;
+static bool contains(const NamedTensors& list, const Tensor& tensor) {
+  for (const auto& [name, known] : list)
+    if (known.is_same(tensor)) return true;
+  return false;
 }
 
-bool contains(const NamedTensors& list, const Tensor& t) {
-  return std::any_of(list.begin(), list.end(), [&](const auto& p) { return p.second.is_same(t); });
-}
-
-}  // namespace
-
-void Module::check_new_name(const std::string& name) const {
-  const auto taken = [&](const auto& list) {
-    return std::any_of(list.begin(), list.end(), [&](const auto& p) { return p.first == name; });
-  };
-  if (name.empty() || name.find('.') != std::string::npos)
-    raise<ConfigError>("{}: '{}' is no name for a part of a module.", kind(), name);
-  if (taken(parameters_) || taken(buffers_) || taken(children_))
-    raise<ConfigError>("{}: the name '{}' is taken.", kind(), name);
-}
-
+// Keeps `value` under `name` behind the parameters that are there, as a leaf that wants a gradient.
+// The tensor itself is kept and given back: who changes it changes the parameter.
 Tensor Module::register_parameter(const std::string& name, Tensor value) {
   check_new_name(name);
   if (!value.defined()) return value;
-  // tito:begin 2.10
+  // tito:begin 2.6a
   value.set_requires_grad();
   parameters_.emplace_back(name, value);
   return value;
-  // tito:end 2.10
+  // tito:end 2.6a
 }
 
-void Module::replace_parameter(const std::string& name, const Tensor& value) {
-  for (auto& [known, tensor] : parameters_)
-    if (known == name) {
-      tensor = value;
-      return;
-    }
-  raise<ConfigError>("{}: there is no parameter '{}'.", kind(), name);
-}
-
-Tensor Module::register_buffer(const std::string& name, Tensor value) {
-  check_new_name(name);
-  if (value.defined()) buffers_.emplace_back(name, value);
-  return value;
-}
-
+// Keeps the child behind those that are there, and tells it its name, which errors cite.
 void Module::register_module(const std::string& name, std::shared_ptr<Module> module) {
   check_new_name(name);
+  // tito:begin 2.6b
   module->name_ = name;
   children_.emplace_back(name, std::move(module));
+  // tito:end 2.6b
 }
 
+// visitor(path, module) for this module, then for each child and all below it, in order of
+// registration. `path` is this module's; a child's is join(path, its name).
 void Module::visit(const std::string& path,
                    const std::function<void(const std::string&, const Module&)>& visitor) const {
-  // tito:begin 2.11
+  // tito:begin 2.7a
   visitor(path, *this);
   for (const auto& [name, child] : children_) child->visit(join(path, name), visitor);
-  // tito:end 2.11
+  // tito:end 2.7a
 }
 
+// Every parameter of the tree once, under the first path that leads to it.
 NamedTensors Module::named_parameters() const {
-  // tito:begin 2.12
+  // tito:begin 2.7b
   NamedTensors found;
   visit("", [&](const std::string& path, const Module& module) {
     for (const auto& [name, tensor] : module.parameters_)
       if (!contains(found, tensor)) found.emplace_back(join(path, name), tensor);
   });
   return found;
-  // tito:end 2.12
+  // tito:end 2.7b
 }
 
 std::vector<Tensor> Module::parameters() const {
@@ -91,112 +64,15 @@ std::vector<Tensor> Module::parameters() const {
   return tensors;
 }
 
-NamedTensors Module::named_buffers() const {
-  NamedTensors found;
-  visit("", [&](const std::string& path, const Module& module) {
-    for (const auto& [name, tensor] : module.buffers_) found.emplace_back(join(path, name), tensor);
-  });
-  return found;
-}
-
-int64_t Module::parameter_count() const {
-  int64_t count = 0;
-  for (const Tensor& p : parameters()) count += p.numel();
-  return count;
-}
-
+// Sets the mode of this module and of all below it.
 void Module::train(bool on) {
+  // tito:begin 2.7c
   training_ = on;
   for (const auto& [name, child] : children_) child->train(on);
+  // tito:end 2.7c
 }
 
-void Module::zero_grad() {
-  for (Tensor& p : parameters()) p.set_grad(Tensor());
-}
-
-void Module::to(DType dtype) {
-  const NoGrad no_grad;
-  for (auto& [name, tensor] : state_dict()) {
-    Tensor t = tensor;
-    if (is_floating(t.dtype())) t.set_data(t.to(dtype));
-  }
-}
-
-NamedTensors Module::state_dict() const {
-  NamedTensors state;
-  visit("", [&](const std::string& path, const Module& module) {
-    for (const NamedTensors* list : {&module.parameters_, &module.buffers_})
-      for (const auto& [name, tensor] : *list) state.emplace_back(join(path, name), tensor);
-  });
-  return state;
-}
-
-Module::LoadReport Module::load_state_dict(const NamedTensors& state, bool strict) {
-  const NamedTensors own = state_dict();
-  const auto find = [](const NamedTensors& list, const std::string& name) {
-    return std::find_if(list.begin(), list.end(), [&](const auto& p) { return p.first == name; });
-  };
-  LoadReport report;
-  std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
-  for (const auto& [name, tensor] : state) {
-    const auto place = find(own, name);
-    if (place == own.end()) {
-      report.unexpected.push_back(name);
-      continue;
-    }
-    if (place->second.shape() != tensor.shape())
-      raise<IoError>("load_state_dict: '{}' is {} in the file and {} in the model.", name,
-                     tensor.shape().str(), place->second.shape().str());
-    copies.emplace_back(place->second, tensor);
-  }
-  for (const auto& [name, tensor] : own) {
-    const bool shared = std::any_of(copies.begin(), copies.end(),
-                                    [&, &t = tensor](const auto& c) { return c.first.is_same(t); });
-    if (find(state, name) == state.end() && !shared) report.missing.push_back(name);
-  }
-  if (strict && !(report.missing.empty() && report.unexpected.empty()))
-    raise<IoError>(
-        "load_state_dict: names differ. Missing: {}. Unexpected: {}. Hint: load with strict = "
-        "false to take what fits.",
-        report.missing.empty() ? "none" : format_text("{}", joined(report.missing)),
-        report.unexpected.empty() ? "none" : format_text("{}", joined(report.unexpected)));
-  const NoGrad no_grad;
-  for (auto& [to, from] : copies) to.copy_(from);
-  return report;
-}
-
-Tensor Module::operator()(const Tensor& x) {
-  try {
-    return run_with_hooks(x);
-  } catch (Error& error) {  // on its way out the text gathers the path of the module that failed
-    if (!name_.empty()) error.add_module(name_);
-    throw;
-  }
-}
-
-Tensor Module::run_with_hooks(const Tensor& x) {
-  Tensor out = forward(x);
-  for (const Hook& hook : hooks_) {
-    Tensor changed = hook(*this, x, out);
-    if (changed.defined()) out = std::move(changed);
-  }
-  return out;
-}
-
-std::string Module::str() const {
-  std::string text;
-  visit("", [&](const std::string& path, const Module& module) {
-    const auto depth = path.empty() ? 0 : 1 + std::count(path.begin(), path.end(), '.');
-    const size_t dot = path.rfind('.');
-    const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
-    const std::string details = module.describe();
-    text += format_text("{:{}}{}{}{}\n", "", 2 * depth, name.empty() ? "" : "(" + name + ") ",
-                        module.kind(), details.empty() ? "" : "(" + details + ")");
-  });
-  return text;
-}
-
-// ---- Sequential, ModuleList
+// ---- Sequential
 
 Sequential::Sequential(std::initializer_list<std::shared_ptr<Module>> modules) {
   for (const auto& module : modules) push_back(module);
@@ -206,31 +82,14 @@ void Sequential::push_back(std::shared_ptr<Module> module) {
   register_module(std::to_string(children().size()), std::move(module));
 }
 
+// The children one after the other, each with the output of the one before; x when there are none.
 Tensor Sequential::forward(const Tensor& x) {
-  if (fusion_enabled()) return run_fused(*this, x);
-  // tito:begin 2.13
+  if (fusion_enabled()) return run_fused(*this, x);  // off in a lab
+  // tito:begin 2.8
   Tensor out = x;
   for (const auto& [name, child] : children()) out = (*child)(out);
   return out;
-  // tito:end 2.13
-}
-
-void ModuleList::push_back(std::shared_ptr<Module> module) {
-  register_module(std::to_string(children().size()), std::move(module));
-}
-
-Tensor ModuleList::forward(const Tensor&) {
-  raise<NotImplemented>("ModuleList: it has no forward; call its members.");
-}
-
-namespace {
-std::atomic<bool> g_fusion{true};
-}
-bool fusion_enabled() {
-  return g_fusion.load(std::memory_order_relaxed);
-}
-void set_fusion(bool on) {
-  g_fusion.store(on, std::memory_order_relaxed);
+  // tito:end 2.8
 }
 
 }  // namespace tinytorch::nn

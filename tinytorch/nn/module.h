@@ -79,6 +79,8 @@ class Module {
   // Calls visit(path, module) for this module and everything below, parents first.
   void visit(const std::string& path,
              const std::function<void(const std::string&, const Module&)>& visitor) const;
+  // "layer1" and "weight" give "layer1.weight"; a path of "" gives the name alone.
+  static std::string join(const std::string& path, const std::string& name);
 
  private:
   void check_new_name(const std::string& name) const;

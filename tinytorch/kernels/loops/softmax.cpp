@@ -19,7 +19,7 @@ namespace {
 // quotient and keeps every exponent at or below 0.
 template <class T>
 void softmax_row(const T* x, T* y, int64_t cols) {
-  // tito:begin 2.20
+  // tito:begin 2.4
   T max = x[0];
   for (int64_t c = 1; c < cols; ++c)
     if (x[c] > max) max = x[c];
@@ -29,7 +29,7 @@ void softmax_row(const T* x, T* y, int64_t cols) {
     sum += y[c];
   }
   for (int64_t c = 0; c < cols; ++c) y[c] /= sum;
-  // tito:end 2.20
+  // tito:end 2.4
 }
 
 // The loss of one row: -log softmax(x)[target] when smoothing is 0. With smoothing e, the target
@@ -41,7 +41,7 @@ void softmax_row(const T* x, T* y, int64_t cols) {
 template <class T>
 T cross_entropy_row(const T* x, int64_t classes, int64_t target, T smoothing, T* max_out,
                     T* sum_out) {
-  // tito:begin 2.21
+  // tito:begin 2.5
   T max = x[0];
   for (int64_t c = 1; c < classes; ++c)
     if (x[c] > max) max = x[c];
@@ -57,7 +57,7 @@ T cross_entropy_row(const T* x, int64_t classes, int64_t target, T smoothing, T*
   if (smoothing == 0) return loss;
   const T mean_loss = log_sum - shifted_sum / static_cast<T>(classes);
   return (1 - smoothing) * loss + smoothing * mean_loss;
-  // tito:end 2.21
+  // tito:end 2.5
 }
 
 constexpr double kElementNs = 6;  // one exp and a few cheap passes

@@ -1,0 +1,11 @@
+// task: 2.3
+// test: matmul_blocked.of_ragged_sizes
+// state: FAIL
+// cause: rows, which fill no group
+const int64_t tile_k = 64, tile_n = 256;
+for (int64_t j0 = 0; j0 < n; j0 += tile_n)
+  for (int64_t p0 = 0; p0 < k; p0 += tile_k)
+    for (int64_t i = 0; i + 4 <= m; i += 4)
+      for (int64_t p = p0; p < std::min(k, p0 + tile_k); ++p)
+        for (int64_t j = j0; j < std::min(n, j0 + tile_n); ++j)
+          for (int64_t r = i; r < i + 4; ++r) c(r, j) += a(r, p) * b(p, j);

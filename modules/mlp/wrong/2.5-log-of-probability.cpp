@@ -1,0 +1,13 @@
+// task: 2.5
+// test: cross_entropy.of_huge_logits
+// state: FAIL
+// cause: underflowed to 0
+T max = x[0];
+for (int64_t c = 1; c < classes; ++c)
+  if (x[c] > max) max = x[c];
+T sum = 0;
+for (int64_t c = 0; c < classes; ++c) sum += std::exp(x[c] - max);
+*max_out = max;
+*sum_out = sum;
+static_cast<void>(smoothing);
+return -std::log(std::exp(x[target] - max) / sum);

@@ -1,0 +1,6 @@
+// task: 2.9
+// test: initialisation.of_the_bias
+// state: FAIL
+// cause: what was in memory before
+const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
+init::uniform_(weight, -bound, bound);
