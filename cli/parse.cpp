@@ -24,7 +24,7 @@ struct Parser {
     app->allow_extras();
     for (const Positional& p : command.positionals) {
       CLI::Option* option = app->add_option(p.name, values[p.name], p.help)->type_name("");
-      option->required(p.required)->expected(p.repeated ? -1 : 1);
+      option->required(p.required)->expected(p.repeated ? -1 : 1)->allow_extra_args(p.repeated);
       options[p.name] = option;
     }
     for (const Option& o : command.options) {

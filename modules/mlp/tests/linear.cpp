@@ -79,6 +79,18 @@ std::vector<double> product(const std::vector<double>& x, const nn::Linear& laye
   return y;
 }
 
+// What module 4 is asked to write is no fault of this module: a run of `f` that ends at one of its
+// tasks says nothing.
+template <class F>
+void unless_unwritten(const F& f) {
+  try {
+    f();
+  } catch (const NotImplemented& e) {
+    take_not_implemented();
+    if (!std::string(e.what()).starts_with("Task 4.")) throw;
+  }
+}
+
 const char* const kLinear = "y = x W^T + b over the last dimension of x";
 
 Tensor input(const Shape& shape, uint32_t seed) {
@@ -90,12 +102,14 @@ Tensor input(const Shape& shape, uint32_t seed) {
 // ---- 2.9
 
 TASK_TEST(initialisation, of_the_weight) {
+  const NoGrad no_grad;
   manual_seed(3);
   check_uniform("the weight of Linear(400, 100)", of(nn::Linear(400, 100).weight),
                 1 / std::sqrt(400.0), 400, 100);
 }
 
 TASK_TEST(initialisation, of_the_bias) {
+  const NoGrad no_grad;
   manual_seed(4);
   {  // what was in memory before is no bias: leave something there
     const Tensor dirt = full({3000}, 1e9);
@@ -105,6 +119,7 @@ TASK_TEST(initialisation, of_the_bias) {
 }
 
 TASK_TEST(initialisation, differs_from_layer_to_layer) {
+  const NoGrad no_grad;
   manual_seed(5);
   const nn::Linear a(20, 30), b(20, 30);
   that(
@@ -117,6 +132,7 @@ TASK_TEST(initialisation, differs_from_layer_to_layer) {
 }
 
 TASK_TEST(initialisation, draws_the_weight_first) {
+  const NoGrad no_grad;
   manual_seed(6);
   const nn::Linear with(12, 8);
   manual_seed(6);
@@ -128,6 +144,7 @@ TASK_TEST(initialisation, draws_the_weight_first) {
 }
 
 TASK_TEST(initialisation, leaves_no_graph) {
+  const NoGrad no_grad;
   nn::Linear layer(3, 4);
   layer.forward(ones({1, 3}));
   that(layer.weight.is_leaf() && layer.weight.requires_grad(), "the weight is no leaf any more",
@@ -140,6 +157,7 @@ TASK_TEST(initialisation, leaves_no_graph) {
 // ---- 2.10
 
 TASK_TEST(linear, of_a_batch) {
+  const NoGrad no_grad;
   nn::Linear layer(5, 3);
   const Tensor x = input({4, 5}, 1);
   const std::vector<double> y = product(of(x), layer, 4);
@@ -159,6 +177,7 @@ TASK_TEST(linear, of_a_batch) {
 }
 
 TASK_TEST(linear, of_a_square_layer) {
+  const NoGrad no_grad;
   nn::Linear layer(4, 4, false);
   const Tensor x = input({3, 4}, 2);
   const std::vector<double> w = of(layer.weight), in = of(x);
@@ -180,6 +199,7 @@ TASK_TEST(linear, of_a_square_layer) {
 }
 
 TASK_TEST(linear, of_one_vector_and_of_three_dimensions) {
+  const NoGrad no_grad;
   nn::Linear layer(5, 2);
   for (const Shape& shape : {Shape{5}, Shape{2, 3, 5}}) {
     const Tensor x = input(shape, 3);
@@ -199,6 +219,7 @@ TASK_TEST(linear, of_one_vector_and_of_three_dimensions) {
 }
 
 TASK_TEST(linear, with_an_activation) {
+  const NoGrad no_grad;
   nn::Linear layer(6, 4);
   const Tensor x = input({5, 6}, 4);
   const std::vector<double> plain = product(of(x), layer, 5);
@@ -224,45 +245,47 @@ TASK_TEST(linear, with_an_activation) {
 }
 
 TASK_TEST(linear, lets_gradients_through) {
-  nn::Linear layer(3, 2);
-  Tensor x = input({4, 3}, 5);
-  x.set_requires_grad();
-  layer.forward(x).sum().backward();
-  const auto gradient = [](const Tensor& t) {
-    return t.grad().defined() ? of(t.grad()) : std::vector<double>{};
-  };
-  const std::vector<double> in = of(x), w = of(layer.weight);
-  std::vector<double> dw, dx;
-  for (size_t o = 0; o < 2; ++o)
-    for (size_t i = 0; i < 3; ++i) dw.push_back(in[i] + in[3 + i] + in[6 + i] + in[9 + i]);
-  for (size_t r = 0; r < 4; ++r)
-    for (size_t i = 0; i < 3; ++i) dx.push_back(w[i] + w[3 + i]);
-  const char* const cut =
-      "no gradient arrives: the graph is cut (NoGrad, detach, or new memory "
-      "filled by hand)";
-  values({.what = "the weight's gradient of the sum of Linear(3, 2)",
-          .got = gradient(layer.weight),
-          .expected = dw,
-          .tolerance = 1e-5,
-          .invariant = kLinear,
-          .mistakes = {{{}, cut}}});
-  values({.what = "the bias's gradient",
-          .got = gradient(layer.bias),
-          .expected = {4, 4},
-          .invariant = kLinear,
-          .mistakes = {{{}, cut}}});
-  values({.what = "the input's gradient",
-          .got = gradient(x),
-          .expected = dx,
-          .tolerance = 1e-5,
-          .invariant = kLinear,
-          .mistakes = {{{}, cut}}});
+  unless_unwritten([] {
+    nn::Linear layer(3, 2);
+    Tensor x = input({4, 3}, 5);
+    x.set_requires_grad();
+    layer.forward(x).sum().backward();
+    const auto gradient = [](const Tensor& t) {
+      return t.grad().defined() ? of(t.grad()) : std::vector<double>{};
+    };
+    const std::vector<double> in = of(x), w = of(layer.weight);
+    std::vector<double> dw, dx;
+    for (size_t o = 0; o < 2; ++o)
+      for (size_t i = 0; i < 3; ++i) dw.push_back(in[i] + in[3 + i] + in[6 + i] + in[9 + i]);
+    for (size_t r = 0; r < 4; ++r)
+      for (size_t i = 0; i < 3; ++i) dx.push_back(w[i] + w[3 + i]);
+    const char* const cut =
+        "no gradient arrives: the graph is cut (NoGrad, detach, or new memory "
+        "filled by hand)";
+    values({.what = "the weight's gradient of the sum of Linear(3, 2)",
+            .got = gradient(layer.weight),
+            .expected = dw,
+            .tolerance = 1e-5,
+            .invariant = kLinear,
+            .mistakes = {{{}, cut}}});
+    values({.what = "the bias's gradient",
+            .got = gradient(layer.bias),
+            .expected = {4, 4},
+            .invariant = kLinear,
+            .mistakes = {{{}, cut}}});
+    values({.what = "the input's gradient",
+            .got = gradient(x),
+            .expected = dx,
+            .tolerance = 1e-5,
+            .invariant = kLinear,
+            .mistakes = {{{}, cut}}});
+  });
 }
 
 TASK_TEST(linear, copies_no_operand) {
+  const NoGrad no_grad;
   nn::Linear layer(64, 32);
   const Tensor x = input({8, 64}, 6);
-  const NoGrad no_grad;
   layer.forward(x);
   const int64_t before = memory_stats().allocations;
   layer.forward(x);
@@ -274,6 +297,7 @@ TASK_TEST(linear, copies_no_operand) {
 // ---- 2.11
 
 TASK_TEST(mlp, is_linear_and_relu_in_turns) {
+  const NoGrad no_grad;
   std::string got;
   for (const auto& [name, child] : nn::Mlp({6, 5, 4, 3}).children())
     got += (got.empty() ? "" : ", ") + std::string(child->kind()) + " " + child->describe();
@@ -293,6 +317,7 @@ TASK_TEST(mlp, is_linear_and_relu_in_turns) {
 }
 
 TASK_TEST(mlp, names_its_parameters_as_a_sequential) {
+  const NoGrad no_grad;
   std::string got;
   for (const auto& [name, tensor] : nn::Mlp({4, 3, 2}).named_parameters())
     got += name + " " + tensor.shape().str() + " ";
@@ -302,6 +327,7 @@ TASK_TEST(mlp, names_its_parameters_as_a_sequential) {
 }
 
 TASK_TEST(mlp, computes_what_its_layers_say) {
+  const NoGrad no_grad;
   nn::Mlp net({5, 4, 3});
   const Tensor x = input({6, 5}, 7);
   const auto& first = dynamic_cast<const nn::Linear&>(net[0]);
@@ -321,6 +347,7 @@ TASK_TEST(mlp, computes_what_its_layers_say) {
 }
 
 TASK_TEST(mlp, flattens_images) {
+  const NoGrad no_grad;
   nn::Mlp net({12, 3});
   const Tensor x = input({4, 3, 2, 2}, 8);
   const Tensor y = net.forward(x);
@@ -335,20 +362,23 @@ TASK_TEST(mlp, flattens_images) {
 }
 
 TASK_TEST(mlp, takes_one_row_without_a_batch) {
+  const NoGrad no_grad;
   nn::Mlp net({5, 2});
   that(net.forward(input({5}, 9)).shape() == Shape{2}, "Mlp({5, 2}) of [5] is not of shape [2]",
        "with one or two dimensions there is nothing to flatten");
 }
 
 TASK_TEST(mlp, lets_gradients_through) {
-  nn::Mlp net({4, 6, 2});
-  net.forward(input({5, 4}, 10)).sum().backward();
-  for (const auto& [name, p] : net.named_parameters()) {
-    double size = 0;
-    if (p.grad().defined())
-      for (const double v : of(p.grad())) size += std::abs(v);
-    that(size > 0, "no gradient reaches " + name, "the graph is cut between the layers");
-  }
+  unless_unwritten([] {
+    nn::Mlp net({4, 6, 2});
+    net.forward(input({5, 4}, 10)).sum().backward();
+    for (const auto& [name, p] : net.named_parameters()) {
+      double size = 0;
+      if (p.grad().defined())
+        for (const double v : of(p.grad())) size += std::abs(v);
+      that(size > 0, "no gradient reaches " + name, "the graph is cut between the layers");
+    }
+  });
 }
 
 }  // namespace tinytorch::check

@@ -1,6 +1,8 @@
 // Tasks 2.1 to 2.3, against sums in double precision.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "modules/harness/check.h"
 #include "tinytorch/kernels/matmul.h"
@@ -149,8 +151,17 @@ struct Product {
         .shape = {m, n},
         .tolerance = 1e-5,
         .invariant = "1. C[i,j] takes a(i, p) b(p, j) for every p once, added to what it holds",
-        .mistakes = mistakes()};
+        .mistakes = {}};
+    const std::vector<float> before = c;
     v.got = run(fn);
+    bool right = true;
+    for (size_t i = 0; i < v.got.size(); ++i)
+      right = right && std::abs(v.got[i] - v.expected[i]) <= v.tolerance;
+    if (!right) {  // only then: they take a while
+      const std::vector<float> after = std::exchange(c, before);
+      v.mistakes = mistakes();
+      c = after;
+    }
     values(v);
     for (int64_t i = 0; i + 1 < m; ++i)
       for (int64_t j = n; j < n + gap; ++j)
