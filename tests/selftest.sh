@@ -132,7 +132,7 @@ scripts() {
 }
 
 begin=$(now)
-build release all && release=yes || release=''
+build release 'all lab' && release=yes || release=''
 [ -z "$release" ] || unit release
 build dev 'tinytorch_tests lab' && unit dev  # before e2e/lab, which links against it
 [ -z "$release" ] || scripts e2e 900
