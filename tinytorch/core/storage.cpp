@@ -70,25 +70,26 @@ Block* allocate_block(size_t bytes) {
 
 // No order is needed: the caller holds the block already, so it cannot vanish meanwhile.
 void retain(Block* block) {
-  // tito:begin 1.2
+  // tito:begin 1.2a
   block->references.fetch_add(1, std::memory_order_relaxed);
-  // tito:end 1.2
+  // tito:end 1.2a
 }
 
 // The last holder must see all that the others wrote before they let go (acquire), and they must
 // have finished writing (release). A holder that reads 1 is alone and needs no atomic subtraction.
 void release(Block* block) {
-  // tito:begin 1.3
+  // tito:begin 1.2b
   if (block->references.load(std::memory_order_acquire) != 1 &&
       block->references.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   end_use(block);
   if (!keep_free_block(block)) return_block(block);
-  // tito:end 1.3
+  // tito:end 1.2b
 }
 
 // Pops the stack of this class. Large classes have none: the shared pool keeps them.
 Block* take_free_block(int size_class) {
+  // tito:begin 1.3a
   if (size_class >= kSmallClasses) return nullptr;
   FreeStack& stack = t_free.of_class[size_class];
   Block* block = stack.top;
@@ -97,13 +98,14 @@ Block* take_free_block(int size_class) {
     ++stack.room;
   }
   return block;
+  // tito:end 1.3a
 }
 
 // Pushes a free block, so that the next request of its class on this thread takes it while it is
 // still in the cache. It does not matter which thread allocated it. Too many are not kept: a thread
 // that only frees what others allocate would collect them without end.
 bool keep_free_block(Block* block) {
-  // tito:begin 1.4
+  // tito:begin 1.3b
   const int size_class = block->size_class;
   if (size_class >= kSmallClasses) return false;
   FreeStack& stack = t_free.of_class[size_class];
@@ -112,7 +114,7 @@ bool keep_free_block(Block* block) {
   stack.top = block;
   --stack.room;
   return true;
-  // tito:end 1.4
+  // tito:end 1.3b
 }
 
 Storage Storage::adopt(void* data, size_t bytes, void (*drop)(void* context), void* context) {

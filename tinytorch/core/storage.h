@@ -23,7 +23,7 @@ struct Block {
   void* context;
 };
 
-// The four tasks of storage.cpp.
+// The tasks of storage.cpp.
 Block* allocate_block(size_t bytes);     // held once, version 0, contents undefined
 void retain(Block* block);               // one more holder
 void release(Block* block);              // one less; the last one makes the block free

@@ -8,6 +8,15 @@ namespace tinytorch {
 // tito:begin 1.0
 // tito:end 1.0
 
+int64_t offset_of(const Layout& layout, std::span<const int64_t> index) {
+  // tito:begin 1.4
+  int64_t offset = layout.offset;
+  for (size_t i = 0; i < index.size(); ++i)
+    offset += index[i] * layout.strides[static_cast<int>(i)];
+  return offset;
+  // tito:end 1.4
+}
+
 Strides contiguous_strides(const Shape& shape) {
   // tito:begin 1.5
   Strides strides = Dims::filled(shape.rank(), 1);
@@ -17,25 +26,48 @@ Strides contiguous_strides(const Shape& shape) {
   // tito:end 1.5
 }
 
-int64_t offset_of(const Layout& layout, std::span<const int64_t> index) {
-  // tito:begin 1.6
-  int64_t offset = layout.offset;
-  for (size_t i = 0; i < index.size(); ++i)
-    offset += index[i] * layout.strides[static_cast<int>(i)];
-  return offset;
-  // tito:end 1.6
-}
-
 bool is_contiguous(const Shape& shape, const Strides& strides) {
-  // tito:begin 1.7
+  // tito:begin 1.6
+  bool dense = true;
   int64_t expected = 1;  // the stride that leaves no gap
   for (int i = shape.rank() - 1; i >= 0; --i) {
     if (shape[i] == 0) return true;
-    if (shape[i] != 1 && strides[i] != expected) return false;
+    if (shape[i] != 1 && strides[i] != expected) dense = false;
     expected *= shape[i];
   }
-  return true;
-  // tito:end 1.7
+  return dense;
+  // tito:end 1.6
+}
+
+Layout permute_layout(const Layout& x, std::span<const int> dims) {
+  // tito:begin 1.7a
+  Layout out{{}, {}, x.offset};
+  for (const int d : dims) {
+    out.shape.push_back(x.shape[d]);
+    out.strides.push_back(x.strides[d]);
+  }
+  return out;
+  // tito:end 1.7a
+}
+
+Layout narrow_layout(const Layout& x, int dim, int64_t start, int64_t length, int64_t step) {
+  // tito:begin 1.7b
+  Layout out = x;
+  out.offset += start * x.strides[dim];
+  out.shape[dim] = length;
+  out.strides[dim] *= step;
+  return out;
+  // tito:end 1.7b
+}
+
+Layout expand_layout(const Layout& x, const Shape& shape) {
+  // tito:begin 1.7c
+  Layout out{shape, Dims::filled(shape.rank(), 0), x.offset};
+  const int extra = shape.rank() - x.shape.rank();
+  for (int i = 0; i < x.shape.rank(); ++i)
+    if (x.shape[i] == shape[i + extra]) out.strides[i + extra] = x.strides[i];
+  return out;
+  // tito:end 1.7c
 }
 
 std::optional<Layout> reshape_layout(const Layout& x, const Shape& shape) {
@@ -61,37 +93,6 @@ std::optional<Layout> reshape_layout(const Layout& x, const Shape& shape) {
   }
   return out;
   // tito:end 1.8
-}
-
-Layout permute_layout(const Layout& x, std::span<const int> dims) {
-  // tito:begin 1.9
-  Layout out{{}, {}, x.offset};
-  for (const int d : dims) {
-    out.shape.push_back(x.shape[d]);
-    out.strides.push_back(x.strides[d]);
-  }
-  return out;
-  // tito:end 1.9
-}
-
-Layout narrow_layout(const Layout& x, int dim, int64_t start, int64_t length, int64_t step) {
-  // tito:begin 1.10
-  Layout out = x;
-  out.offset += start * x.strides[dim];
-  out.shape[dim] = length;
-  out.strides[dim] *= step;
-  return out;
-  // tito:end 1.10
-}
-
-Layout expand_layout(const Layout& x, const Shape& shape) {
-  // tito:begin 1.11
-  Layout out{shape, Dims::filled(shape.rank(), 0), x.offset};
-  const int extra = shape.rank() - x.shape.rank();
-  for (int i = 0; i < x.shape.rank(); ++i)
-    if (x.shape[i] == shape[i + extra]) out.strides[i + extra] = x.strides[i];
-  return out;
-  // tito:end 1.11
 }
 
 Strides channels_last_strides(const Shape& s) {

@@ -16,47 +16,47 @@ namespace tinytorch::kernels::loops {
 // out[i] = a[i] + b[i]
 template <class T>
 void add_row(char* const* data, const int64_t* step, int64_t n, const void* /*params*/) {
-  // tito:begin 1.21
+  // tito:begin 1.9a
   for (int64_t i = 0; i < n; ++i) {
     const T a = *reinterpret_cast<const T*>(data[1] + i * step[1]);
     const T b = *reinterpret_cast<const T*>(data[2] + i * step[2]);
     *reinterpret_cast<T*>(data[0] + i * step[0]) = a + b;
   }
-  // tito:end 1.21
+  // tito:end 1.9a
 }
 
 // out[i] = a[i] b[i]
 template <class T>
 void mul_row(char* const* data, const int64_t* step, int64_t n, const void* /*params*/) {
-  // tito:begin 1.22
+  // tito:begin 1.9b
   for (int64_t i = 0; i < n; ++i) {
     const T a = *reinterpret_cast<const T*>(data[1] + i * step[1]);
     const T b = *reinterpret_cast<const T*>(data[2] + i * step[2]);
     *reinterpret_cast<T*>(data[0] + i * step[0]) = a * b;
   }
-  // tito:end 1.22
+  // tito:end 1.9b
 }
 
 // out[i] = max(a[i], 0); a NaN stays a NaN
 template <class T>
 void relu_row(char* const* data, const int64_t* step, int64_t n, const void* /*params*/) {
-  // tito:begin 1.23
+  // tito:begin 1.9c
   for (int64_t i = 0; i < n; ++i) {
     const T a = *reinterpret_cast<const T*>(data[1] + i * step[1]);
     *reinterpret_cast<T*>(data[0] + i * step[0]) = a < 0 ? T(0) : a;
   }
-  // tito:end 1.23
+  // tito:end 1.9c
 }
 
 // out[i] = e^a[i]
 template <class T>
 void exp_row(char* const* data, const int64_t* step, int64_t n, const void* /*params*/) {
-  // tito:begin 1.24
+  // tito:begin 1.9d
   for (int64_t i = 0; i < n; ++i) {
     const T a = *reinterpret_cast<const T*>(data[1] + i * step[1]);
     *reinterpret_cast<T*>(data[0] + i * step[0]) = std::exp(a);
   }
-  // tito:end 1.24
+  // tito:end 1.9d
 }
 
 template void add_row<float>(char* const*, const int64_t*, int64_t, const void*);

@@ -32,18 +32,18 @@ void for_each_output(const ReduceArgs<T>& a, Fn fn) {
 template <class T>
 void sum(const ReduceArgs<T>& a) {
   for_each_output(a, [&](const T* x, int64_t k) {
-    // tito:begin 1.30
+    // tito:begin 1.12a
     Accumulator<T> total = 0;
     for (int64_t r = 0; r < a.count; ++r) total += x[r * a.x_count];
     a.y[k] = static_cast<T>(total);
-    // tito:end 1.30
+    // tito:end 1.12a
   });
 }
 
 template <class T>
 void max(const ReduceArgs<T>& a) {
   for_each_output(a, [&](const T* x, int64_t k) {
-    // tito:begin 1.31
+    // tito:begin 1.12b
     int64_t best = 0;
     for (int64_t r = 1; r < a.count; ++r) {
       const T value = x[r * a.x_count], so_far = x[best * a.x_count];
@@ -52,7 +52,7 @@ void max(const ReduceArgs<T>& a) {
     }
     a.y[k] = x[best * a.x_count];
     if (a.index) a.index[k] = best;
-    // tito:end 1.31
+    // tito:end 1.12b
   });
 }
 

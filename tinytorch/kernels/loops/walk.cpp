@@ -2,6 +2,7 @@
 #include "tinytorch/kernels/walk.h"
 
 #include <cstring>
+#include <type_traits>
 
 namespace tinytorch::kernels::loops {
 
@@ -13,7 +14,7 @@ namespace tinytorch::kernels::loops {
 //   stride[j][k]
 // in bytes. A rank of 0 is one row of one element; a size of 0 anywhere means no rows at all.
 void walk(const WalkArgs& args) {
-  // tito:begin 1.26
+  // tito:begin 1.10
   const int rank = args.shape.rank();
   int64_t index[kMaxDims] = {};   // of the outer dimensions: where the walk is
   char* data[kMaxOperands] = {};  // of each operand there
@@ -38,20 +39,25 @@ void walk(const WalkArgs& args) {
     ++index[d];
     for (int j = 0; j < args.operands; ++j) data[j] += args.stride[j][d];
   }
-  // tito:end 1.26
+  // tito:end 1.10
 }
 
 // One row of a strided copy: element i, `item` bytes long, goes from data[1] + i * step[1] to
 // data[0] + i * step[0]. The two do not overlap; step[1] may be 0.
 void copy_row(char* const* data, const int64_t* step, int64_t n, int64_t item) {
-  // tito:begin 1.27
-  const auto bytes = static_cast<size_t>(item);
+  // tito:begin 1.11
   if (step[0] == item && step[1] == item) {
-    std::memcpy(data[0], data[1], static_cast<size_t>(n) * bytes);
+    std::memcpy(data[0], data[1], static_cast<size_t>(n * item));
     return;
   }
-  for (int64_t i = 0; i < n; ++i) std::memcpy(data[0] + i * step[0], data[1] + i * step[1], bytes);
-  // tito:end 1.27
+  const auto copy_items = [&](auto size) {  // a constant: memcpy is one load and one store then
+    for (int64_t i = 0; i < n; ++i) std::memcpy(data[0] + i * step[0], data[1] + i * step[1], size);
+  };
+  if (item == 1) copy_items(std::integral_constant<size_t, 1>{});
+  if (item == 2) copy_items(std::integral_constant<size_t, 2>{});
+  if (item == 4) copy_items(std::integral_constant<size_t, 4>{});
+  if (item == 8) copy_items(std::integral_constant<size_t, 8>{});
+  // tito:end 1.11
 }
 
 }  // namespace tinytorch::kernels::loops
