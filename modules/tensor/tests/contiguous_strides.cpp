@@ -2,7 +2,7 @@
 // between two neighbours along it.
 #include <algorithm>
 
-#include "modules/harness/check.h"
+#include "modules/tensor/tests/invariants.h"
 #include "tinytorch/core/layout.h"
 
 namespace tinytorch::check {
@@ -39,12 +39,19 @@ std::vector<double> own_size(const Shape& shape) {
   return out;
 }
 
+// The loop stops before dimension 0.
+std::vector<double> first_left_out(const Shape& shape) {
+  std::vector<double> out = steps(shape, 1);
+  if (!out.empty()) out[0] = 1;
+  return out;
+}
+
 void check_strides(const Shape& shape) {
   values(
       {.what = "contiguous_strides(" + shape.str() + ")",
        .got = doubles(contiguous_strides(shape)),
        .expected = steps(shape, 1),
-       .invariant = "one step along a dimension skips all elements of the dimensions to its right",
+       .invariant = invariant::kRowMajor,
        .mistakes = {
            {column_major(shape),
             "the strides grow from the left (column-major); row-major ones grow from the right"},
@@ -54,6 +61,7 @@ void check_strides(const Shape& shape) {
            {steps(shape, 0), "a size of 0 makes every stride to its left 0; it counts as 1"},
            {std::vector<double>(static_cast<size_t>(shape.rank()), 1),
             "every stride is 1: neighbours of all dimensions would be the same element"},
+           {first_left_out(shape), "the first dimension is left out: the loop ends one too early"},
        }});
 }
 

@@ -1,0 +1,8 @@
+// task: 1.12
+// region: 1.12a
+// test: sum.over_any_dimension
+// state: FAIL
+// cause: y was added to
+Accumulator<T> total = 0;
+for (int64_t r = 0; r < a.count; ++r) total += x[r * a.x_count];
+a.y[k] += static_cast<T>(total);

@@ -1,0 +1,10 @@
+// task: 1.9
+// region: 1.9b
+// test: rows.mul_of_any_operands
+// state: FAIL
+// cause: added to what was there
+for (int64_t i = 0; i < n; ++i) {
+  const T a = *reinterpret_cast<const T*>(data[1] + i * step[1]);
+  const T b = *reinterpret_cast<const T*>(data[2] + i * step[2]);
+  *reinterpret_cast<T*>(data[0] + i * step[0]) += a * b;
+}
