@@ -204,17 +204,17 @@ void run_node(Node* node, bool retain_graph, bool create_graph) {
   check_runnable(node, create_graph);
   Few<Tensor, 3> results(node->edges.size());
   GradContext context(node, node->grads.data(), results.data(), create_graph);
-  node->run(context);
   // tito:begin 4.4
+  node->run(context);
   for (Tensor& g : node->grads) g = Tensor();
   if (!retain_graph) node->release_saved();
-  // tito:end 4.4
   for (int i = 0; i < results.size(); ++i) {
     const Edge& edge = node->edges[i];
     if (edge.node && results[i].defined())
       add_gradient(edge.node->grads[static_cast<int>(edge.input)], std::move(results[i]),
                    create_graph);
   }
+  // tito:end 4.4
 }
 
 bool any_gradient(const Node* node) {

@@ -37,8 +37,8 @@ struct PointwiseRows {
   }
 };
 
-// Rows written by hand for T = float and double: the student of module 1 writes them
-// (kernels/loops/elementwise.cpp).
+// Rows written by hand for T = float and double: the students of module 1
+// (kernels/loops/elementwise.cpp) and of module 4 (gradient_rows.cpp) write them.
 namespace loops {
 template <class T>
 void add_row(char* const* data, const int64_t* step, int64_t n, const void* params);  // a + b
@@ -48,6 +48,8 @@ template <class T>
 void relu_row(char* const* data, const int64_t* step, int64_t n, const void* params);  // max(a, 0)
 template <class T>
 void exp_row(char* const* data, const int64_t* step, int64_t n, const void* params);  // e^a
+template <class T>  // operands g, y: g where y > 0, else 0
+void relu_grad_row(char* const* data, const int64_t* step, int64_t n, const void* params);
 }  // namespace loops
 
 }  // namespace tinytorch::kernels

@@ -202,20 +202,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
                                                   : Saved();
   set_gradient("linear", out, {&x, &weight, &bias},
                [rows = Saved(rows), w = Saved(weight), kept, activation, xs = x.shape(), row_count,
-                in, out_features](GradContext& c) {
+                out_features](GradContext& c) {
                  const Tensor g = activation_gradient(activation, c.grad(), kept.get(c))
                                       .reshape({row_count, out_features});
+                 // Without bias and activation it is x W^T; turned around, W x^T.
                  if (c.needs(0)) {
-                   Tensor dx = empty(xs, g.dtype());
-                   matmul_into(g, w.get(c), alias(dx, {{row_count, in}, {in, 1}, 0}));
-                   c.set(0, dx);
+                   const Tensor dx = gradients::matmul_a(g, w.get(c).t());
+                   c.set(0, xs.rank() == 2 ? dx : dx.reshape(xs));
                  }
-                 if (c.needs(1)) {
-                   Tensor dw = empty({out_features, in}, g.dtype());
-                   matmul_into(g.t(), rows.get(c), dw);
-                   c.set(1, dw);
-                 }
-                 if (c.needs(2)) c.set(2, sum_to(g, {out_features}));
+                 if (c.needs(1)) c.set(1, gradients::matmul_a(g.t(), rows.get(c).t()));
+                 if (c.needs(2)) c.set(2, gradients::expand(g, {out_features}));
                });
   return out;
 }

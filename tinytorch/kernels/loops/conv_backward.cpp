@@ -13,7 +13,7 @@ namespace tinytorch::kernels::loops {
 // overwritten. Nothing aliases.
 template <class T>
 void conv2d_grad_input(const ConvGradInputArgs<T>& args) {
-  // tito:begin 4.8
+  // tito:begin 4.10
   const ConvGeometry& g = args.g;
   const int64_t group_in = g.c / g.groups, group_out = g.o / g.groups;
   for (int64_t i = 0; i < g.n * g.c * g.h * g.w; ++i) args.dx[i] = T(0);
@@ -40,7 +40,7 @@ void conv2d_grad_input(const ConvGradInputArgs<T>& args) {
       }
     }
   }
-  // tito:end 4.8
+  // tito:end 4.10
 }
 
 // dw[o,c,p,q] (+)= sum_{n,i,j} dy[n,o,i,j] * x[n, c, i*stride_h + p*dil_h - pad_h, ...]
@@ -48,7 +48,7 @@ void conv2d_grad_input(const ConvGradInputArgs<T>& args) {
 // (+)= adds to what is there when `accumulate` is set, else overwrites. Nothing aliases.
 template <class T>
 void conv2d_grad_weight(const ConvGradWeightArgs<T>& args) {
-  // tito:begin 4.9
+  // tito:begin 4.11
   const ConvGeometry& g = args.g;
   const int64_t group_in = g.c / g.groups, group_out = g.o / g.groups;
   T* dw = args.dw;
@@ -84,7 +84,7 @@ void conv2d_grad_weight(const ConvGradWeightArgs<T>& args) {
       args.dbias[o] = (args.accumulate ? args.dbias[o] : T(0)) + sum;
     }
   }
-  // tito:end 4.9
+  // tito:end 4.11
 }
 
 // dx[winner of window (i,j)] += dy[i,j] for each image and channel; dx is zero elsewhere. The
@@ -92,7 +92,7 @@ void conv2d_grad_weight(const ConvGradWeightArgs<T>& args) {
 // elements are 1 apart, in NHWC they are c apart. Overwrites dx; nothing aliases.
 template <class T>
 void max_pool2d_grad(const MaxPoolGradArgs<T>& args) {
-  // tito:begin 4.10
+  // tito:begin 4.12
   const PoolGeometry& g = args.g;
   const bool nhwc = args.layout == ImageLayout::kNhwc;
   const int64_t step = nhwc ? g.c : 1;  // from one pixel of a plane to the next
@@ -111,7 +111,7 @@ void max_pool2d_grad(const MaxPoolGradArgs<T>& args) {
       }
     }
   }
-  // tito:end 4.10
+  // tito:end 4.12
 }
 
 template void conv2d_grad_input(const ConvGradInputArgs<float>&);

@@ -1,8 +1,7 @@
-// log_softmax and the gradients of the softmax family as plain loops.
+// log_softmax and the gradients of both as plain loops.
 #include <cmath>
 #include <cstdint>
 
-#include "tinytorch/kernels/cross_entropy.h"
 #include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/softmax.h"
 
@@ -58,35 +57,11 @@ void log_softmax_grad(const SoftmaxGradArgs<T>& a) {
   });
 }
 
-template <class T>
-void cross_entropy_grad(const CrossEntropyGradArgs<T>& a) {
-  parallel_rows(a.rows, kElementNs * static_cast<double>(a.classes),
-                [&](int64_t begin, int64_t end) {
-                  for (int64_t r = begin; r < end; ++r) {
-                    const T* x = a.logits + r * a.logits_stride;
-                    T* dx = a.dlogits + r * a.dlogits_stride;
-                    const int64_t t = a.target[r];
-                    if (t == a.ignore_index) {
-                      for (int64_t c = 0; c < a.classes; ++c) dx[c] = 0;
-                      continue;
-                    }
-                    const T max = a.stats[2 * r], sum = a.stats[2 * r + 1];
-                    const T g = a.row_scale ? a.scale * a.row_scale[r] : a.scale;
-                    const T everywhere = a.label_smoothing / static_cast<T>(a.classes);
-                    for (int64_t c = 0; c < a.classes; ++c)
-                      dx[c] = g * (std::exp(x[c] - max) / sum - everywhere -
-                                   (c == t ? 1 - a.label_smoothing : 0));
-                  }
-                });
-}
-
 template void log_softmax(const SoftmaxArgs<float>&);
 template void log_softmax(const SoftmaxArgs<double>&);
 template void softmax_grad(const SoftmaxGradArgs<float>&);
 template void softmax_grad(const SoftmaxGradArgs<double>&);
 template void log_softmax_grad(const SoftmaxGradArgs<float>&);
 template void log_softmax_grad(const SoftmaxGradArgs<double>&);
-template void cross_entropy_grad(const CrossEntropyGradArgs<float>&);
-template void cross_entropy_grad(const CrossEntropyGradArgs<double>&);
 
 }  // namespace tinytorch::kernels::loops
