@@ -205,12 +205,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
                 out_features](GradContext& c) {
                  const Tensor g = activation_gradient(activation, c.grad(), kept.get(c))
                                       .reshape({row_count, out_features});
-                 // Without bias and activation it is x W^T; turned around, W x^T.
+                 // h = x W^T: dx = g (W^T)^T, and dW = g^T x has the form of matmul_b, A^T G.
                  if (c.needs(0)) {
                    const Tensor dx = gradients::matmul_a(g, w.get(c).t());
                    c.set(0, xs.rank() == 2 ? dx : dx.reshape(xs));
                  }
-                 if (c.needs(1)) c.set(1, gradients::matmul_a(g.t(), rows.get(c).t()));
+                 if (c.needs(1)) c.set(1, gradients::matmul_b(rows.get(c), g));
                  if (c.needs(2)) c.set(2, gradients::expand(g, {out_features}));
                });
   return out;
