@@ -4,6 +4,8 @@
 #   lab_NAME_hunt_ID   debug/ID.fixed.cpp and debug/ID.tests.cpp: a seeded defect, mended
 #   lab_NAME_measure   measure/*.cpp    (release)
 #   lab_NAME_grade     grade/*.cpp      (release)
+# and every folder milestones/NAME with a milestone.toml is a milestone:
+#   lab_milestone_NAME main.cpp         (release)
 # The tool links the same objects with a student's files before the library: lab/PROGRAM.link names
 # them, one argument a line, with @student@ where the student's objects go. The target `lab` builds
 # all of that and touches lab/stamp, so that the tool sees when it is out of date. Profile `test` is
@@ -27,6 +29,7 @@ endfunction()
 tinytorch_lab_harness(tests modules/harness/check.cpp modules/harness/main.cpp)
 tinytorch_lab_harness(measure modules/harness/measure.cpp)
 tinytorch_lab_harness(grade modules/harness/exercise.cpp)
+tinytorch_lab_harness(milestone milestones/evidence.cpp)
 
 # The standard library's part of a student's file is most of what it takes to compile it; the library
 # has it precompiled with the profile's flags. To judge many variants quickly, here it is with -O1.
@@ -90,3 +93,12 @@ foreach(manifest IN LISTS TINYTORCH_MANIFESTS)
     endif()
   endforeach()
 endforeach()
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  file(GLOB milestones CONFIGURE_DEPENDS milestones/*/milestone.toml)
+  foreach(manifest IN LISTS milestones)
+    cmake_path(GET manifest PARENT_PATH folder)
+    cmake_path(GET folder FILENAME name)
+    tinytorch_lab_program(milestone_${name} milestone "" "${folder}/main.cpp")
+  endforeach()
+endif()
