@@ -16,23 +16,27 @@ Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, const Options& o)
   if (in < 1 || out < 1 || kernel < 1 || o.groups < 1 || in % o.groups || out % o.groups)
     raise<ConfigError>("Conv2d({}, {}, {}): sizes must be positive and divisible by {} groups.", in,
                        out, kernel, o.groups);
+  // tito:begin 3.8a
   weight = register_parameter("weight", empty({out, in / o.groups, kernel, kernel}));
   bias = register_parameter("bias", o.bias ? empty({out}) : Tensor());
+  // tito:end 3.8a
   reset_parameters();
 }
 
+// Draws the weight, then the bias, from U(-b, b) with b = 1 / sqrt(fan_in), as PyTorch does; fan_in
+// is the number of products in one output: input channels of a group times taps.
 void Conv2d::reset_parameters() {
-  // tito:begin 3.20
+  // tito:begin 3.8b
   const double bound = 1 / std::sqrt(static_cast<double>(init::fan_in(weight)));
   init::uniform_(weight, -bound, bound);
   if (bias.defined()) init::uniform_(bias, -bound, bound);
-  // tito:end 3.20
+  // tito:end 3.8b
 }
 
 Tensor Conv2d::forward(const Tensor& x, Fused activation) {
-  // tito:begin 3.21
+  // tito:begin 3.9a
   return conv2d(x, weight, bias, options_, activation);
-  // tito:end 3.21
+  // tito:end 3.9a
 }
 
 Tensor Conv2d::forward_pooled(const Tensor& x, Fused activation) {
@@ -58,9 +62,9 @@ MaxPool2d::MaxPool2d(int64_t kernel, int64_t stride, int64_t padding)
     : options_{{kernel, kernel}, {stride, stride}, {padding, padding}, true} {}
 
 Tensor MaxPool2d::forward(const Tensor& x) {
-  // tito:begin 3.22
+  // tito:begin 3.9b
   return max_pool2d(x, options_);
-  // tito:end 3.22
+  // tito:end 3.9b
 }
 
 bool MaxPool2d::halves() const {
@@ -74,9 +78,9 @@ AvgPool2d::AvgPool2d(int64_t kernel, int64_t stride, int64_t padding)
     : options_{{kernel, kernel}, {stride, stride}, {padding, padding}, true} {}
 
 Tensor AvgPool2d::forward(const Tensor& x) {
-  // tito:begin 3.23
+  // tito:begin 3.9c
   return avg_pool2d(x, options_);
-  // tito:end 3.23
+  // tito:end 3.9c
 }
 
 }  // namespace tinytorch::nn

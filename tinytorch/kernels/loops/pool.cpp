@@ -23,8 +23,8 @@ static int64_t image_offset(ImageLayout layout, int64_t channels, int64_t height
 // everything and the first NaN wins. x, y, index dense in args.layout; nothing aliases.
 template <class T>
 void max_pool2d(const MaxPoolArgs<T>& args) {
-  const PoolGeometry& g = args.g;
   // tito:begin 3.6
+  const PoolGeometry& g = args.g;
   for (int64_t n = 0; n < g.n; ++n) {
     for (int64_t c = 0; c < g.c; ++c) {
       for (int64_t i = 0; i < g.oh; ++i) {
@@ -53,22 +53,24 @@ void max_pool2d(const MaxPoolArgs<T>& args) {
   // tito:end 3.6
 }
 
-// The elements that an average divides by. PyTorch's rule: with count_include_pad the window as
-// far as the padded image reaches, else the window's elements inside the image.
+// The elements that the average of window (i, j) divides by. PyTorch's rule: with count_include_pad
+// the window as far as the padded image reaches, else the window's elements inside the image.
 static int64_t average_divisor(const PoolGeometry& g, int64_t i, int64_t j) {
+  // tito:begin 3.7a
   const int64_t top = i * g.stride_h - g.pad_h, left = j * g.stride_w - g.pad_w;
   const int64_t pad_h = g.count_include_pad ? g.pad_h : 0;
   const int64_t pad_w = g.count_include_pad ? g.pad_w : 0;
   const int64_t rows = std::min(top + g.kh, g.h + pad_h) - std::max(top, -pad_h);
   const int64_t cols = std::min(left + g.kw, g.w + pad_w) - std::max(left, -pad_w);
   return rows * cols;
+  // tito:end 3.7a
 }
 
 // y[n,c,i,j] = (sum of the window's elements inside the image) / divisor
 template <class T>
 void avg_pool2d(const AvgPoolArgs<T>& args) {
+  // tito:begin 3.7b
   const PoolGeometry& g = args.g;
-  // tito:begin 3.7
   for (int64_t n = 0; n < g.n; ++n) {
     for (int64_t c = 0; c < g.c; ++c) {
       for (int64_t i = 0; i < g.oh; ++i) {
@@ -87,7 +89,7 @@ void avg_pool2d(const AvgPoolArgs<T>& args) {
       }
     }
   }
-  // tito:end 3.7
+  // tito:end 3.7b
 }
 
 // dx[each element of window (i,j)] += dy[i,j] / divisor of that window. Overwrites dx.
