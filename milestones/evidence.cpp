@@ -128,7 +128,7 @@ int run_and_report(const std::string& name, const Plan& plan, const std::vector<
   const size_t n = first.losses.size(), tenth = std::max<size_t>(n / 10, 1);
   const double loss_first = mean_of(first.losses, 0, tenth);
   const double loss_last = mean_of(first.losses, n - tenth, n);
-  const bool falls = loss_last < loss_first;
+  const bool falls = loss_last < 0.9 * loss_first;
   const bool repeats = same_bits(second.losses, first.losses);
   bool gradients = !first.watches.empty(), moved = gradients, claimed = true;
   std::string parameters, more;

@@ -32,18 +32,19 @@ milestone::Plan plan() {
   milestone::Plan plan;
   plan.model = []() -> std::shared_ptr<nn::Module> {
     return std::shared_ptr<nn::Module>(new nn::Sequential{
-        nn::make<nn::Conv2d>(1, 8, 5, nn::Conv2d::Options{.padding = 2}),
+        nn::make<nn::Conv2d>(1, 6, 3, nn::Conv2d::Options{.padding = 1}),
         nn::make<nn::ReLU>(),
         nn::make<nn::MaxPool2d>(2),
-        nn::make<nn::Conv2d>(8, 16, 3, nn::Conv2d::Options{.padding = 1}),
+        nn::make<nn::Conv2d>(6, 12, 3, nn::Conv2d::Options{.stride = 2, .padding = 1}),
         nn::make<nn::ReLU>(),
-        nn::make<nn::MaxPool2d>(2),
         nn::make<nn::Flatten>(),
-        nn::make<nn::Linear>(16 * 7 * 7, 10),
+        nn::make<nn::Linear>(12 * 7 * 7, 128),
+        nn::make<nn::ReLU>(),
+        nn::make<nn::Linear>(128, 10),
     });
   };
   plan.optimizer = [](const std::vector<Tensor>& parameters) {
-    return std::make_unique<optim::Adam>(parameters, optim::AdamOptions{.lr = 2e-3});
+    return std::make_unique<optim::Adam>(parameters, optim::AdamOptions{});
   };
   plan.steps = 2 * epoch;
   plan.learning_rate = [steps = plan.steps](int64_t step) {
