@@ -29,7 +29,7 @@ endfunction()
 tinytorch_lab_harness(tests modules/harness/check.cpp modules/harness/main.cpp)
 tinytorch_lab_harness(measure modules/harness/measure.cpp)
 tinytorch_lab_harness(grade modules/harness/exercise.cpp)
-tinytorch_lab_harness(milestone milestones/evidence.cpp)
+tinytorch_lab_harness(milestone milestones/evidence.cpp modules/harness/reach.cpp)
 
 # The standard library's part of a student's file is most of what it takes to compile it; the library
 # has it precompiled with the profile's flags. To judge many variants quickly, here it is with -O1.

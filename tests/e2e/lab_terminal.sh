@@ -9,6 +9,7 @@ mine=modules/tensor/core/tensor.cpp
 ./tito test 1.5 >/dev/null 2>&1 # the first build of the framework's part
 
 # wait_for FILE PATTERN SECONDS
+# shellcheck disable=SC2317 # called by check
 wait_for() {
   tries=$(($3 * 5))
   while [ "$tries" -gt 0 ]; do

@@ -83,7 +83,7 @@ Tensor Saved::get(const GradContext& context) const {
   return attached;
 }
 
-void record(Ref<Node> node, std::span<const Tensor* const> inputs,
+void record(const Ref<Node>& node, std::span<const Tensor* const> inputs,
             std::span<Tensor* const> outputs) {
   // tito:begin 4.1
   for (size_t i = 0; i < inputs.size(); ++i) {

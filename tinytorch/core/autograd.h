@@ -138,7 +138,7 @@ bool needs_grad(const T&... inputs) {
 }
 
 // Ties `out` to `node`: fills the node's edges from the inputs (module 4's first task).
-void record(Ref<Node> node, std::span<const Tensor* const> inputs,
+void record(const Ref<Node>& node, std::span<const Tensor* const> inputs,
             std::span<Tensor* const> outputs);
 
 template <class F>

@@ -77,7 +77,8 @@ std::vector<int64_t> random_order(int64_t count, int64_t range, uint64_t seed, i
   return order;
 }
 
-TensorDataset::TensorDataset(Tensor x, Tensor y) : x_(x.contiguous()), y_(y.contiguous()) {
+TensorDataset::TensorDataset(const Tensor& x, const Tensor& y)
+    : x_(x.contiguous()), y_(y.contiguous()) {
   if (x_.dim() == 0 || y_.dim() == 0 || x_.size(0) != y_.size(0))
     raise<ShapeError>("TensorDataset: x {} and y {} must have the same first size.",
                       x_.shape().str(), y_.shape().str());

@@ -41,7 +41,7 @@ class Dataset {
 // Rows of two tensors in memory. A floating tensor comes out in the dtype asked for.
 class TensorDataset final : public Dataset {
  public:
-  TensorDataset(Tensor x, Tensor y);  // ShapeError when the first sizes differ
+  TensorDataset(const Tensor& x, const Tensor& y);  // ShapeError when the first sizes differ
   int64_t size() const override { return x_.size(0); }
   Shape x_shape() const override;
   Shape y_shape() const override;

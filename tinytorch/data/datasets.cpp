@@ -54,7 +54,7 @@ bool has_idx_files(const fs::path& folder) {
 }
 
 std::string fashion_folder() {
-  const std::string shipped = find_shipped("fashion-mnist");  // a user's own copy comes first
+  std::string shipped = find_shipped("fashion-mnist");  // a user's own copy comes first
   if (!shipped.empty() && has_idx_files(shipped)) return shipped;
   const char* set = std::getenv("XDG_DATA_DIRS");
   std::istringstream folders(set && *set ? set : "/usr/local/share:/usr/share");
