@@ -44,6 +44,28 @@ std::vector<T> to_nhwc(const std::vector<T>& x, int64_t n, int64_t c, int64_t h,
   return out;
 }
 
+// And back.
+template <class T>
+std::vector<T> to_nchw(const std::vector<T>& x, int64_t n, int64_t c, int64_t h, int64_t w) {
+  std::vector<T> out;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t channel = 0; channel < c; ++channel)
+      for (int64_t pixel = 0; pixel < h * w; ++pixel)
+        out.push_back(x[static_cast<size_t>((i * h * w + pixel) * c + channel)]);
+  return out;
+}
+
+// Planes whose columns lie together become planes of h rows of w elements.
+template <class T>
+std::vector<T> turned(const std::vector<T>& x, int64_t h, int64_t w) {
+  std::vector<T> out;
+  for (size_t plane = 0; plane < x.size(); plane += static_cast<size_t>(h * w))
+    for (int64_t row = 0; row < h; ++row)
+      for (int64_t col = 0; col < w; ++col)
+        out.push_back(x[plane + static_cast<size_t>(col * h + row)]);
+  return out;
+}
+
 struct Twist {
   bool no_padding = false, no_stride = false, first_channel = false, from_zero = false,
        padding_counts = false, last_of_equal = false, image_index = false, least = false;
@@ -110,8 +132,7 @@ void check_max(const PoolGeometry& g, const std::vector<float>& x,
            .expected = order(right.y),
            .shape = last ? Shape{g.n, g.oh, g.ow, g.c} : Shape{g.n, g.c, g.oh, g.ow},
            .invariant = invariant,
-           .mistakes = {{std::vector<double>(count, 7.0), "nothing is written"},
-                        {std::vector<double>(count, 0.0), "all is 0"}}};
+           .mistakes = {{std::vector<double>(count, 7.0), "nothing is written"}}};
   Values at = v;
   at.what = "indices of the " + v.what;
   at.expected = order(right.index);
@@ -133,10 +154,22 @@ void check_max(const PoolGeometry& g, const std::vector<float>& x,
   add("the index counts in the image; it must count in the window, p * kw + q",
       {.image_index = true});
   add("this is the minimum", {.least = true});
+  v.mistakes.push_back({std::vector<double>(count, 0.0), "all is 0"});
   if (last) {
     v.mistakes.push_back({maxima(g, given).y, "the image is read as NCHW whatever its layout"});
     v.mistakes.push_back({right.y, "the result is written as NCHW whatever its layout"});
+  } else {
+    v.mistakes.push_back(
+        {to_nhwc(maxima(g, to_nchw(x, g.n, g.c, g.h, g.w)).y, g.n, g.c, g.oh, g.ow),
+         "the image is read as NHWC whatever its layout"});
+    v.mistakes.push_back({turned(maxima(g, turned(x, g.h, g.w)).y, g.ow, g.oh),
+                          "rows and columns are exchanged: the width is innermost"});
   }
+  std::vector<double> first_place = v.expected;
+  for (size_t i = count / static_cast<size_t>(g.n); i < count; ++i) first_place[i] = 7;
+  if (g.n > 1)
+    v.mistakes.push_back(
+        {first_place, "all images lie in the place of the first one: n is left out"});
   kernels::MaxPoolArgs<float> args;
   args.g = g;
   args.layout = layout;
@@ -185,19 +218,22 @@ TASK_TEST(layout, nchw_of_maxima) {
 }
 
 TASK_TEST(layout, nhwc_of_averages) {
-  const PoolGeometry g = geometry(1, 2, 2, 3, 1, 1, 1, 1);
+  const PoolGeometry g = geometry(1, 2, 2, 3, 1, 3, 1, 1);
   const std::vector<float> x = {0, 10, 1, 11, 2, 12, 3, 13, 4, 14, 5, 15};  // h, w, c
-  std::vector<float> y(12, -1.0F);
+  std::vector<float> y(4, -1.0F);
   kernels::AvgPoolArgs<float> args;
   args.g = g;
   args.layout = ImageLayout::kNhwc;
   args.x = x.data(), args.y = y.data();
   kernels::loops::avg_pool2d(args);
-  values({.what = "averages of one element over [1, 2, 2, 3], NHWC",
+  values({.what = "averages of whole rows over [1, 2, 2, 3], NHWC",
           .got = doubles(y),
-          .expected = doubles(x),
-          .shape = {1, 2, 3, 2},
-          .invariant = kLayout});
+          .expected = {1, 11, 4, 14},
+          .shape = {1, 2, 1, 2},
+          .tolerance = 1e-6,
+          .invariant = kLayout,
+          .mistakes = {{{11 / 3.0, 25 / 3.0, 20 / 3.0, 34 / 3.0},
+                        "the image is read as NCHW whatever its layout"}}});
 }
 
 TASK_TEST(layout, stays_inside) {
@@ -296,9 +332,11 @@ std::vector<double> averages(const PoolGeometry& g, const std::vector<float>& x,
                 i * (t.no_stride ? 1 : g.stride_h) + p - (t.no_padding ? 0 : g.pad_h);
             const int64_t col =
                 j * (t.no_stride ? 1 : g.stride_w) + q - (t.no_padding ? 0 : g.pad_w);
-            if (row < g.h + g.pad_h && col < g.w + g.pad_w) padded += 1;
+            const int64_t true_row = i * g.stride_h + p - g.pad_h;
+            const int64_t true_col = j * g.stride_w + q - g.pad_w;
+            if (true_row < g.h + g.pad_h && true_col < g.w + g.pad_w) padded += 1;
+            if (true_row >= 0 && true_row < g.h && true_col >= 0 && true_col < g.w) inside += 1;
             if (row < 0 || row >= g.h || col < 0 || col >= g.w) continue;
-            inside += 1;
             sum += pixel(g, x, t.first_channel ? plane / g.c * g.c : plane, row, col);
           }
         double divisor = g.count_include_pad ? padded : inside;
@@ -319,8 +357,7 @@ void check_average(const PoolGeometry& g) {
            .shape = {g.n, g.c, g.oh, g.ow},
            .tolerance = 1e-6,
            .invariant = kAverage,
-           .mistakes = {{std::vector<double>(y.size(), 7.0), "nothing is written"},
-                        {std::vector<double>(y.size(), 0.0), "all is 0"}}};
+           .mistakes = {{std::vector<double>(y.size(), 7.0), "nothing is written"}}};
   const auto add = [&](const char* cause, const AverageTwist& twist) {
     const std::vector<double> wrong = averages(g, x, twist);
     if (wrong != v.expected) v.mistakes.push_back({wrong, cause});
@@ -332,6 +369,7 @@ void check_average(const PoolGeometry& g) {
   add("the stride is left out", {.no_stride = true});
   add("the padding is not subtracted", {.no_padding = true});
   add("all channels read the first one", {.first_channel = true});
+  v.mistakes.push_back({std::vector<double>(y.size(), 0.0), "all is 0"});
   kernels::AvgPoolArgs<float> args;
   args.g = g;
   args.x = x.data(), args.y = y.data();

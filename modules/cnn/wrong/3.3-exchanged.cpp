@@ -1,7 +1,7 @@
 // task: 3.3
 // test: im2col.of_ragged_images
 // state: FAIL
-// cause: first wrong
+// cause: in the order q, p
 for (int64_t c = 0; c < group_in; ++c) {
   for (int64_t q = 0; q < g.kw; ++q) {
     for (int64_t p = 0; p < g.kh; ++p) {

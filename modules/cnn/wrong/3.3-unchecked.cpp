@@ -1,7 +1,7 @@
 // task: 3.3
 // test: im2col.stays_inside
 // state: CRASH
-// cause: AddressSanitizer
+// cause: heap-buffer-overflow
 for (int64_t c = 0; c < group_in; ++c) {
   for (int64_t p = 0; p < g.kh; ++p) {
     for (int64_t q = 0; q < g.kw; ++q) {
@@ -9,8 +9,8 @@ for (int64_t c = 0; c < group_in; ++c) {
         for (int64_t j = 0; j < g.ow; ++j) {
           const int64_t row = i * g.stride_h + p * g.dil_h - g.pad_h;
           const int64_t col = j * g.stride_w + q * g.dil_w - g.pad_w;
-
-          *columns++ = x[(c * g.h + row) * g.w + col];
+          const bool inside = row >= 0 && col >= 0;
+          *columns++ = inside ? x[(c * g.h + row) * g.w + col] : T(0);
         }
       }
     }

@@ -1,6 +1,6 @@
 // task: 3.5
 // test: layout.nhwc_of_maxima
 // state: FAIL
-// cause: first wrong
+// cause: read as NCHW whatever
 if (layout == ImageLayout::kNhwc) return ((n * channels + c) * height + row) * width + col;
 return ((n * height + row) * width + col) * channels + c;

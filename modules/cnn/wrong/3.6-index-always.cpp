@@ -1,7 +1,7 @@
 // task: 3.6
 // test: max_pool.works_without_an_index
 // state: CRASH
-// cause: null pointer
+// cause: SEGV
 const PoolGeometry& g = args.g;
 for (int64_t n = 0; n < g.n; ++n) {
   for (int64_t c = 0; c < g.c; ++c) {
