@@ -1,6 +1,6 @@
 #include "cli/lab/manifest.h"
 
-#include <toml++/toml.h>
+#include <third_party/tomlplusplus.h>
 #include <algorithm>
 #include <filesystem>
 #include <limits>
@@ -147,26 +147,6 @@ Module read_manifest(const fs::path& folder) {
 }
 
 }  // namespace
-
-const Task* Module::find(const std::string& id) const {
-  for (const Task& task : tasks)
-    if (task.id == id) return &task;
-  return nullptr;
-}
-
-const Task* Module::task_of(const std::string& region) const {
-  for (const Task& task : tasks)
-    for (const std::string& own : task.regions)
-      if (own == region) return &task;
-  return nullptr;
-}
-
-std::vector<std::string> Module::files() const {
-  std::vector<std::string> list;
-  for (const Task& task : tasks)
-    if (std::find(list.begin(), list.end(), task.file) == list.end()) list.push_back(task.file);
-  return list;
-}
 
 std::vector<Module> load_course(const std::string& home) {
   std::vector<Module> course;

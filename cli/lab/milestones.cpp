@@ -1,7 +1,7 @@
 #include "cli/lab/milestones.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
+#include <third_party/tomlplusplus.h>
 
 #include <algorithm>
 #include <filesystem>

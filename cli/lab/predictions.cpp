@@ -1,7 +1,7 @@
 #include "cli/lab/predictions.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
+#include <third_party/tomlplusplus.h>
 
 #include <algorithm>
 #include <cmath>
