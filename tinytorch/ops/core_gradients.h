@@ -1,7 +1,8 @@
 #pragma once
 // The gradients of ten core operations. They stand together because students write them (module 4);
-// every other gradient stands beside its forward. `g` is the gradient of the output; each function
-// gives the gradient of one input (or of both, where they share work).
+// every other gradient stands beside its forward. The loops of relu, cross_entropy, conv2d and
+// max_pool2d are in kernels/loops (gradient_rows.cpp, conv_backward.cpp). `g` is the gradient of
+// the output; each function gives the gradient of one input (or of both, where they share work).
 #include <span>
 #include <utility>
 
