@@ -109,10 +109,16 @@ TEST(Measure, MemoryAndArithmeticSpeedsArePlausible) {
   EXPECT_GT(random_read_ns(128), 0);
   EXPECT_THROW(random_read_ns(64), ConfigError);
 
+  // Sanitizers look at every step, and neighbours may take half of a core; an error of units is more.
+#ifdef __SANITIZE_ADDRESS__
+  constexpr double kLeast = 0.01;
+#else
+  constexpr double kLeast = 0.2;
+#endif
   const double one = peak_gflops(1);
-  EXPECT_GT(one, 0.2);
+  EXPECT_GT(one, kLeast);
   EXPECT_LT(one, 2000);
-  EXPECT_GT(peak_gflops(2), 0.2);
+  EXPECT_GT(peak_gflops(2), kLeast);
   EXPECT_THROW(peak_gflops(0), ConfigError);
 }
 
