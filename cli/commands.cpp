@@ -28,6 +28,8 @@ extern const Command update_command;
 extern const Command watch_command;
 extern const Command milestone_command;
 extern const Command course_command;
+extern const Command release_command;
+extern const Command grade_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
@@ -35,7 +37,7 @@ const std::vector<const Command*>& all_commands() {
       &kernels_command,  &doctor_command,    &selftest_command, &init_command,    &start_command,
       &test_command,     &hint_command,      &predict_command,  &measure_command, &reset_command,
       &solution_command, &status_command,    &debug_command,    &export_command,  &update_command,
-      &watch_command,    &milestone_command, &course_command,
+      &watch_command,    &milestone_command, &course_command,  &release_command, &grade_command,
   };
   return commands;
 }

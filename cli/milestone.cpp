@@ -39,7 +39,7 @@ std::vector<lab::Part> all_parts(const lab::Lab& lab,
   for (const lab::Module* module : modules)
     for (const std::string& file : module->files())
       if (std::none_of(parts.begin(), parts.end(), [&](const auto& p) { return p.file == file; }))
-        parts.push_back({file, lab::read_source(lab.home, "tinytorch/" + file), {}});
+        parts.push_back({file, lab::read_reference(lab.home, file), {}});
   return parts;
 }
 

@@ -68,7 +68,10 @@ int lab_overview(bool json) {
   fmt::print(
       "  ./tito status   how far you are\n  ./tito watch    judge each file that you save\n"
       "  ./tito --help   every command\n");
-  return kOk;
+  // Somebody sits there: goes on to look after them.
+  if (!is_terminal(stdin) || !is_terminal(stdout)) return kOk;
+  fmt::print("\n");
+  return watch(lab.state.current);
 }
 
 }  // namespace

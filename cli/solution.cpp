@@ -25,7 +25,7 @@ int run(const Args& args) {
   if (record.solution.empty()) record.solution = green ? "after green" : "given up";
   lab.save();
   const std::string text =
-      lab::task_text(lab::read_source(lab.home, "tinytorch/" + task.file), task);
+      lab::task_text(lab::read_reference(lab.home, task.file), task);
   if (args.json()) {
     print_json(
         {{"task", task.id}, {"file", task.file}, {"shown", record.solution}, {"text", text}});

@@ -15,8 +15,8 @@
 
 #include "cli/command.h"
 #include "cli/lab/generate.h"
-#include "cli/lab/process.h"
 #include "cli/lab/region.h"
+#include "cli/lab/release.h"
 #include "tinytorch/data/atomic_file.h"
 
 namespace tinytorch::lab {
@@ -145,6 +145,11 @@ void LabBuild::prepare() const {
   if (lock >= 0) close(lock);
 }
 
+SourceFile read_reference(const std::string& home, const std::string& file) {
+  const std::string path = reference_path(home, "tinytorch/" + file);
+  return parse_source(read_text(path), path);
+}
+
 SourceFile read_source(const std::string& folder, const std::string& name) {
   const std::string path = folder + "/" + name;
   return fs::exists(path) ? parse_source(read_text(path), name) : SourceFile{name, {}, {}};
@@ -161,7 +166,8 @@ std::string LabBuild::compile_command(const std::string& sibling) const {
     database = nlohmann::json::parse(read_text(prebuilt_ + "/compile_commands.json"));
   const std::string compiler = read_lines(prebuilt_ + "/lab/compiler").at(0);
   for (const auto& entry : database) {
-    if (entry.at("file") != home_ + "/" + sibling) continue;
+    const std::string file = entry.at("file");
+    if (file != home_ + "/" + sibling && file != prebuilt_ + "/reference/" + sibling) continue;
     std::string command = entry.at("command");
     command = command.substr(0, command.rfind(" -o "));
     command.erase(0, command.find(compiler + " ") + compiler.size());  // without ccache
@@ -182,8 +188,7 @@ std::string LabBuild::compile_command(const std::string& sibling) const {
 }
 
 LabBuild::Unit LabBuild::unit_of(const Part& part) const {
-  const std::string origin = home_ + "/tinytorch/" + part.file;
-  const SourceFile reference = parse_source(read_text(origin), origin);
+  const SourceFile reference = read_reference(home_, part.file);
   Unit unit;
   unit.command = compile_command("tinytorch/" + part.file);
   unit.text = make_overlay(reference, part.student, part.take, part.reach);
@@ -227,6 +232,7 @@ bool LabBuild::compile(std::vector<Unit>& units, BuildResult& result) const {
          root_,
          {},
          {}});
+    if (confine_) commands.back() = confine_(commands.back());
     stale.push_back(&unit);
   }
   const std::vector<Outcome> outcomes = run_all(commands);
@@ -268,6 +274,8 @@ BuildResult LabBuild::build(const std::string& program, const std::vector<Part>&
   result.compile_seconds = compiling.seconds();
   if (!compiled) return result;
 
+  for (size_t i = 0; i < parts.size(); ++i) result.objects[parts[i].file] = units[i].stem + ".o";
+
   const Timer linking;
   std::vector<std::string> words;
   for (const std::string& word : read_lines(prebuilt_ + "/lab/" + program + ".link")) {
@@ -284,7 +292,7 @@ BuildResult LabBuild::build(const std::string& program, const std::vector<Part>&
     result.errors[""] = "linking failed:\n" + linked.output;
   else
     result.program = path;
-  if (profile_ != Profile::kQuick) prune(folder_ + "/objects", 256);
+  if (profile_ != Profile::kQuick && !confine_) prune(folder_ + "/objects", 256);
   return result;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 // From a student's code to a program of a module: overlay, compile, link. Objects of all else are
 // prebuilt in the installation (cmake/lab.cmake).
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "cli/lab/process.h"
 #include "cli/lab/region.h"
 
 namespace tinytorch::lab {
@@ -35,6 +37,7 @@ struct BuildResult {
   std::string program;  // empty when something did not compile
   // Why a region does not compile, by its id; "" holds what belongs to no region.
   std::map<std::string, std::string> errors;
+  std::map<std::string, std::string> objects;  // of each framework file with a student's regions
   double overlay_seconds = 0, compile_seconds = 0, link_seconds = 0;
   int compiled = 0;  // files; what was compiled before is not compiled again
 };
@@ -44,6 +47,9 @@ class LabBuild {
   // Objects and programs go to `folder`. The compiler runs in `folder`'s lab, `root`, so that the
   // names of student files hold from there.
   LabBuild(std::string home, std::string root, std::string folder, Profile profile);
+
+  // From here on the compiler runs as `confine` has it, and no object is forgotten.
+  void compile_in(std::function<Program(const Program&)> confine) { confine_ = std::move(confine); }
 
   // Builds the installation's part where it is missing or older than its sources (minutes the first
   // time). EnvironmentError when that fails.
@@ -66,7 +72,11 @@ class LabBuild {
 
   std::string home_, root_, prebuilt_, folder_;
   Profile profile_;
+  std::function<Program(const Program&)> confine_;
 };
+
+// A framework file with the reference's bodies.
+SourceFile read_reference(const std::string& home, const std::string& file);
 
 // The file of the lab with its regions, or one without lines where there is no such file.
 SourceFile read_source(const std::string& folder, const std::string& name);

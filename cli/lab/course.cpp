@@ -300,7 +300,7 @@ class Checker {
         fs::exists(program) ? lab::run({{program, "--list"}, "", {}, {}}) : Outcome{};
     std::set<std::string> tasks;
     std::istringstream lines(listed.output);
-    for (std::string name, task; lines >> name >> task;) {
+    for (std::string name, task, kind; lines >> name >> task >> kind;) {
       tasks.insert(task);
       if (!module.find(task))
         say(fmt::format("{}: exercise {} is for no task.", module.name, name));

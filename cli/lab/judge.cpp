@@ -108,35 +108,6 @@ std::vector<Part> code_of(const Lab& lab, const Module& module, const std::set<s
   return parts;
 }
 
-// Builds the tasks whose state is open. One that does not compile fails, and the reference takes
-// its place, so that the others are judged all the same.
-BuildResult build_open(const LabBuild& builder, const Lab& lab, const Module& module,
-                       std::vector<TaskResult>& tasks, Others others, Verdict& verdict) {
-  while (true) {
-    std::set<std::string> open;
-    for (const TaskResult& task : tasks)
-      if (task.state.empty()) open.insert(task.task->id);
-    if (open.empty()) return {};
-    BuildResult built =
-        builder.build(module.name, code_of(lab, module, open, others), given_files(lab));
-    verdict.overlay_seconds += built.overlay_seconds;
-    verdict.compile_seconds += built.compile_seconds;
-    verdict.link_seconds += built.link_seconds;
-    verdict.compiled += built.compiled;
-    if (!built.program.empty()) return built;
-    const auto whole = built.errors.find("");
-    for (TaskResult& task : tasks) {
-      if (!task.state.empty()) continue;
-      auto error = whole;
-      for (const std::string& region : task.task->regions)
-        if (const auto own = built.errors.find(region); own != built.errors.end()) error = own;
-      if (error == built.errors.end()) continue;
-      task.state = "FAIL";
-      task.text = error->second;
-    }
-  }
-}
-
 // The tests of these tasks, each name once.
 std::vector<std::string> tests_of(const std::vector<const Task*>& tasks) {
   std::vector<std::string> names;
@@ -191,6 +162,34 @@ void remember(Lab& lab, const Module& module, const std::vector<TaskResult>& tas
 
 }  // namespace
 
+BuildResult build_open(const LabBuild& builder, const Lab& lab, const Module& module,
+                       const std::string& program, std::vector<TaskResult>& tasks, Others others,
+                       Verdict& verdict) {
+  while (true) {
+    std::set<std::string> open;
+    for (const TaskResult& task : tasks)
+      if (task.state.empty()) open.insert(task.task->id);
+    if (open.empty()) return {};
+    BuildResult built =
+        builder.build(program, code_of(lab, module, open, others), given_files(lab));
+    verdict.overlay_seconds += built.overlay_seconds;
+    verdict.compile_seconds += built.compile_seconds;
+    verdict.link_seconds += built.link_seconds;
+    verdict.compiled += built.compiled;
+    if (!built.program.empty()) return built;
+    const auto whole = built.errors.find("");
+    for (TaskResult& task : tasks) {
+      if (!task.state.empty()) continue;
+      auto error = whole;
+      for (const std::string& region : task.task->regions)
+        if (const auto own = built.errors.find(region); own != built.errors.end()) error = own;
+      if (error == built.errors.end()) continue;
+      task.state = "FAIL";
+      task.text = error->second;
+    }
+  }
+}
+
 std::string task_text(const SourceFile& file, const Task& task) {
   std::string text;
   for (const std::string& id : task.regions)
@@ -209,7 +208,7 @@ Verdict judge(Lab& lab, const Module& module, const Task* only, Others others) {
   // Asked about one unwritten task, its starter itself must say that it is.
   if (only && tasks[0].state == "TODO") tasks[0].state.clear();
 
-  const BuildResult built = build_open(builder, lab, module, tasks, others, verdict);
+  const BuildResult built = build_open(builder, lab, module, module.name, tasks, others, verdict);
   if (!built.program.empty()) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<const Task*> open;

@@ -62,6 +62,13 @@ enum class Others {
 // together, each is tried with the reference in the others, so that the one at fault can be named.
 Verdict judge(Lab& lab, const Module& module, const Task* only, Others others = Others::kReference);
 
+// Builds a program of the module with its open tasks (those without a state). A task that does not
+// compile becomes FAIL, and the reference takes its place, so that the others are judged all the
+// same. No program: nothing is open any more.
+BuildResult build_open(const LabBuild& builder, const Lab& lab, const Module& module,
+                       const std::string& program, std::vector<TaskResult>& tasks, Others others,
+                       Verdict& verdict);
+
 // Runs tests of a program, in one process that is started anew after a crash.
 std::vector<TestResult> run_tests(const std::string& program, const std::string& folder,
                                   std::vector<std::string> names);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <sstream>
 
 #include "cli/lab/region.h"
 #include "tinytorch/config/suggest.h"
@@ -28,12 +29,20 @@ class Reader {
     if (!value || (required && value->empty())) refuse(*node, key, "must be a text");
     return *value;
   }
-  int number(const char* key) {
-    const toml::node* node = get(key, true);
+  int number(const char* key, bool required = true) {
+    const toml::node* node = get(key, required);
+    if (!node) return 0;
     const auto value = node->value_exact<int64_t>();
     if (!value || *value < 0 || *value > std::numeric_limits<int>::max())
       refuse(*node, key, "must be a number");
     return static_cast<int>(*value);
+  }
+  bool flag(const char* key) {
+    const toml::node* node = get(key, false);
+    if (!node) return false;
+    const auto value = node->value_exact<bool>();
+    if (!value) refuse(*node, key, "must be true or false");
+    return *value;
   }
   std::vector<std::string> texts(const char* key, bool required = true) {
     const toml::node* node = get(key, required);
@@ -102,6 +111,7 @@ Module read_manifest(const fs::path& folder) {
   module.title = reader.text("title");
   module.question = reader.text("question");
   module.book = reader.text("book");
+  module.exercise_files = reader.flag("exercise_files");
   module.given = reader.texts("given", false);
   reader.tables("task", [&](Reader& r) {
     Task task;
@@ -109,6 +119,10 @@ Module read_manifest(const fs::path& folder) {
     task.title = r.text("title");
     task.file = r.text("file");
     task.points = r.number("points");
+    task.speed = r.number("speed", false);
+    task.uses = r.texts("uses", false);
+    if (task.speed >= task.points && task.speed > 0)
+      r.refuse(r.table(), "speed", "must be less than all points");
     task.minutes = r.number("minutes");
     task.contract = r.text("contract");
     task.edges = r.text("edges");
@@ -167,6 +181,24 @@ const Module& find_module(const std::vector<Module>& course, const std::string& 
     names += (names.empty() ? "" : ", ") + std::to_string(module.order) + " " + module.name;
   }
   throw ConfigError("there is no module '" + word + "'. Modules: " + names + ".");
+}
+
+std::vector<const Module*> find_modules(const std::vector<Module>& course,
+                                        const std::string& list) {
+  std::set<const Module*> chosen;
+  std::istringstream words(list);
+  for (std::string word; std::getline(words, word, ',');) {
+    const size_t dash = word.find('-');
+    const Module& first = find_module(course, word.substr(0, dash));
+    const Module& last = dash == word.npos ? first : find_module(course, word.substr(dash + 1));
+    for (const Module& module : course)
+      if (module.order >= first.order && module.order <= last.order) chosen.insert(&module);
+  }
+  if (chosen.empty()) throw ConfigError("'" + list + "' names no modules. Example: 0-4");
+  std::vector<const Module*> modules;
+  for (const Module& module : course)
+    if (chosen.contains(&module)) modules.push_back(&module);
+  return modules;
 }
 
 }  // namespace tinytorch::lab

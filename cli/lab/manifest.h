@@ -17,6 +17,10 @@ struct Task {
   std::vector<std::string> hints;  // three rungs: a question, an example, the shape of the answer
   std::vector<std::string> tests;
   int points = 0, minutes = 0;
+  int speed = 0;  // of the points: for the time it takes, beside the reference's
+  // Beginnings of the library's names that its code may call beside what the reference's file calls
+  // and the accessors of tensors: "tinytorch::" for all operations.
+  std::vector<std::string> uses;
 };
 
 struct Prediction {
@@ -45,6 +49,7 @@ struct Module {
   std::string folder;  // where it stands
   int order = 0;
   std::string title, question, book;
+  bool exercise_files = false;     // its exercises open files
   std::vector<std::string> given;  // files under tinytorch/ that a student may change as a whole
   std::vector<Task> tasks;
   std::vector<Prediction> predictions;
@@ -62,5 +67,8 @@ std::vector<Module> load_course(const std::string& home);
 
 // By name or number: "tensor", "1", "01". ConfigError names the known ones.
 const Module& find_module(const std::vector<Module>& course, const std::string& word);
+
+// "0-4", "1,3", "tensor,mlp": in the order of the course, each once. ConfigError as above.
+std::vector<const Module*> find_modules(const std::vector<Module>& course, const std::string& list);
 
 }  // namespace tinytorch::lab

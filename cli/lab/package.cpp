@@ -35,7 +35,7 @@ void write_read_only(const std::string& path, const std::string& text) {
 // The framework file with the student's bodies, a stamp under each marker.
 std::string package_file(const Lab& lab, const Module& module, const std::string& file,
                          const std::set<std::string>& tasks) {
-  const SourceFile reference = read_source(lab.home, "tinytorch/" + file);
+  const SourceFile reference = read_reference(lab.home, file);
   const SourceFile student = read_source(lab.folder, "modules/" + module.name + "/" + file);
   std::string text =
       fmt::format("// Made by `tito export {}` from modules/{}/{}: change that file.\n",

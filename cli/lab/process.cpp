@@ -33,7 +33,7 @@ struct Pipe {
   Pipe& operator=(const Pipe&) = delete;
   ~Pipe() {
     close_write();
-    close(read);
+    if (read >= 0) close(read);
   }
   void close_write() {
     if (write >= 0) close(write);
@@ -42,9 +42,10 @@ struct Pipe {
 };
 
 // In the child: nothing that may allocate.
-[[noreturn]] void become(const Program& program, char** argv, char** extra, int out, int report) {
+[[noreturn]] void become(const Program& program, char** argv, char** extra, int out, int report,
+                         int in = -1) {
   setpgid(0, 0);
-  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(in >= 0 ? in : open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(out, STDERR_FILENO);
   if (report >= 0) dup2(report, 3);
@@ -116,6 +117,81 @@ Outcome run(const Program& program) {
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR) fail("waitpid");
   kill(-child, SIGKILL);  // what it left running
+  outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
+  return outcome;
+}
+
+struct Session::Pipes {
+  Pipe in, out, report;
+};
+
+Session::Session(const Program& program) : pipes_(std::make_unique<Pipes>()) {
+  signal(SIGPIPE, SIG_IGN);  // a program that has gone is told by send
+  std::vector<char*> argv = pointers(program.words), extra = pointers(program.environment);
+  child_ = fork();
+  if (child_ < 0) fail("fork");
+  if (child_ == 0)
+    become(program, argv.data(), extra.data(), pipes_->out.write, pipes_->report.write,
+           pipes_->in.read);
+  pipes_->out.close_write();
+  pipes_->report.close_write();
+  close(pipes_->in.read);
+  pipes_->in.read = -1;
+}
+
+Session::~Session() {
+  if (child_ > 0) finish();
+}
+
+bool Session::send(const std::string& text) {
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t n = write(pipes_->in.write, text.data() + done, text.size() - done);
+    if (n < 0 && errno != EINTR) return false;
+    if (n > 0) done += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+bool Session::receive(std::string& to, const std::function<bool(const std::string&)>& enough,
+                      int milliseconds, size_t most) {
+  const int64_t deadline = now_ms() + milliseconds;
+  late_ = false;
+  pollfd fds[2] = {{pipes_->report.read, POLLIN, 0}, {pipes_->out.read, POLLIN, 0}};
+  while (!enough(to)) {
+    const int64_t left = deadline - now_ms();
+    late_ = left <= 0;
+    if (late_ || to.size() > most) return false;
+    const int ready = poll(fds, 2, static_cast<int>(left));
+    if (ready < 0 && errno != EINTR) fail("poll");
+    if (ready <= 0) continue;
+    if (fds[1].revents) {
+      if (!drain(pipes_->out.read, output_)) fds[1].fd = -1;
+      if (output_.size() > (size_t{1} << 16)) output_.erase(0, output_.size() / 2);
+    }
+    if (fds[0].revents && !drain(pipes_->report.read, to)) return enough(to);
+  }
+  return true;
+}
+
+Outcome Session::finish() {
+  // It may be about to end by itself; what it is asked no more it leaves on.
+  pipes_->in.close_write();
+  Outcome outcome;
+  int status = 0;
+  pid_t ended = 0;
+  for (int wait = 0; wait < 100 && !late_; ++wait) {
+    ended = waitpid(child_, &status, WNOHANG);
+    if (ended != 0 && !(ended < 0 && errno == EINTR)) break;
+    pollfd out = {pipes_->out.read, POLLIN, 0};
+    poll(&out, 1, 10);
+    if (out.revents & POLLIN) drain(pipes_->out.read, output_);
+  }
+  kill(-child_, SIGKILL);
+  while (ended == 0 && waitpid(child_, &status, 0) < 0)
+    if (errno != EINTR) fail("waitpid");
+  child_ = -1;
+  outcome.output = output_;
   outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
   return outcome;

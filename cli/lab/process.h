@@ -1,6 +1,7 @@
 #pragma once
 // Running another program.
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,33 @@ struct Program {
   // With a reader, descriptor 3 of the program is a pipe whose text the reader gets as it comes.
   // The reader gives the milliseconds that the program may stay silent, counted from now.
   std::function<int(const std::string&)> reader;
+};
+
+// A program to talk with: what is sent comes in at its standard input, what it writes to descriptor
+// 3 comes back. It lives no longer than this object.
+class Session {
+ public:
+  explicit Session(const Program& program);  // its reader is not used
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // False: it reads no more.
+  bool send(const std::string& text);
+  // Appends what comes until `to` is `enough`; false when the program ended before that, stayed
+  // behind for `milliseconds`, or wrote more than `most` bytes.
+  bool receive(std::string& to, const std::function<bool(const std::string&)>& enough,
+               int milliseconds, size_t most = size_t{1} << 26);
+  bool late() const { return late_; }  // the last receive waited in vain
+  // Ends it, if it has not ended; the tail of its output, and how it ended by itself.
+  Outcome finish();
+
+ private:
+  struct Pipes;
+  std::unique_ptr<Pipes> pipes_;
+  int child_ = -1;
+  bool late_ = false;
+  std::string output_;
 };
 
 // Runs it to its end; with a reader, one that stays silent too long is killed (signal SIGKILL).

@@ -1,4 +1,4 @@
-// Answers the grader. `--list` prints `EXERCISE TASK` lines. Else standard input brings
+// Answers the grader. `--list` prints `EXERCISE TASK right|speed` lines. Else standard input brings
 //   EXERCISE BYTES, then so many bytes
 // again and again, and each is answered on the descriptor of `--report FD` (or standard output) by
 //   EXERCISE ok|todo|raised BYTES, then so many bytes of text: the values, or why there are none.
@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   using namespace tinytorch;
   if (argc > 1 && std::strcmp(argv[1], "--list") == 0) {
     for (const exercise::Exercise& each : exercise::all_exercises())
-      std::printf("%s %s\n", each.name, each.task);
+      std::printf("%s %s %s\n", each.name, each.task, each.speed ? "speed" : "right");
     return 0;
   }
   int first = 1;

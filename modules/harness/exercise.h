@@ -47,24 +47,30 @@ class Output {
 
 // EXERCISE(strides, "1.5") { const Shape s = in.shape(0, 4, 9); out.all(contiguous_strides(s)); }
 // belongs to task 1.5. A task may have several; each is run on many inputs.
-#define EXERCISE(name, task)                                                                  \
-  static void exercise_##name(::tinytorch::exercise::Input& in,                               \
-                              ::tinytorch::exercise::Output& out);                            \
-  static const ::tinytorch::exercise::Registration register_exercise_##name(#name, task,      \
-                                                                            exercise_##name); \
-  static void exercise_##name([[maybe_unused]] ::tinytorch::exercise::Input& in,              \
+#define EXERCISE(name, task) TINYTORCH_EXERCISE(name, task, false)
+
+// SPEED(blocked_512, "2.3") { ... } is an exercise whose time counts too, beside the reference's in
+// the same run (the task's `speed` points). It takes some 10 ms, almost all of them in the
+// student's code, and puts out enough of the result to show that it was computed.
+#define SPEED(name, task) TINYTORCH_EXERCISE(name, task, true)
+
+#define TINYTORCH_EXERCISE(name, task, speed)                                    \
+  static void exercise_##name(::tinytorch::exercise::Input& in,                  \
+                              ::tinytorch::exercise::Output& out);               \
+  static const ::tinytorch::exercise::Registration register_exercise_##name(     \
+      {#name, task, exercise_##name, speed});                                    \
+  static void exercise_##name([[maybe_unused]] ::tinytorch::exercise::Input& in, \
                               [[maybe_unused]] ::tinytorch::exercise::Output& out)
 
 struct Exercise {
   const char* name;
   const char* task;
   void (*run)(Input&, Output&);
+  bool speed;
 };
 std::vector<Exercise>& all_exercises();
 struct Registration {
-  Registration(const char* name, const char* task, void (*run)(Input&, Output&)) {
-    all_exercises().push_back({name, task, run});
-  }
+  explicit Registration(const Exercise& exercise) { all_exercises().push_back(exercise); }
 };
 
 }  // namespace tinytorch::exercise

@@ -35,20 +35,6 @@ mv "$TEST_TMP/local" "$lab/.tito/local"
 run "$TITO" test
 expect 'test outside of a lab says how to make one' 2 'tito init'
 
-# region FILE ID: the body of a region.
-region() {
-  awk -v id="$2" '$1 == "//" && $3 == id { on = $2 == "tito:begin"; next } on' "$1"
-}
-# write_region FILE ID BODY: puts the file BODY between the markers, as a student would.
-write_region() {
-  awk -v id="$2" -v body="$3" '
-    $1 == "//" && $2 == "tito:end" && $3 == id { on = 0 }
-    !on
-    $1 == "//" && $2 == "tito:begin" && $3 == id {
-      on = 1
-      while ((getline line < body) > 0) print line
-    }' "$1" >"$1.new" && mv "$1.new" "$1"
-}
 judge() { run "$lab/tito" test "$1" --json; }
 
 # The first build of the installation's part, and the framework's own state of mind.

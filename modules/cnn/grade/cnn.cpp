@@ -1,4 +1,6 @@
 // What the grade of module 3 is made from.
+#include <limits>
+
 #include "modules/harness/exercise.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/random.h"
@@ -60,7 +62,7 @@ void convolution(Input& in, Output& out, void (*fn)(const kernels::ConvArgs<T>&)
   out.all(y, tolerance);
 }
 
-kernels::PoolGeometry pool_geometry(Input& in) {
+kernels::PoolGeometry pool_geometry(Input& in, bool behind = false) {
   kernels::PoolGeometry g{};
   g.n = in.integer(1, 3), g.c = in.integer(1, 4);
   g.kh = in.integer(1, 4), g.kw = in.integer(1, 4);
@@ -69,11 +71,15 @@ kernels::PoolGeometry pool_geometry(Input& in) {
   g.h = g.kh + in.integer(0, 7), g.w = g.kw + in.integer(0, 7);
   g.oh = (g.h + 2 * g.pad_h - g.kh) / g.stride_h + 1;
   g.ow = (g.w + 2 * g.pad_w - g.kw) / g.stride_w + 1;
+  if (behind) {  // as rounding up does: one more window, which begins in the image
+    g.oh += g.oh * g.stride_h < g.h + g.pad_h;
+    g.ow += g.ow * g.stride_w < g.w + g.pad_w;
+  }
   g.count_include_pad = in.flag();
   return g;
 }
 
-void max_pool(Input& in, Output& out, bool ties) {
+void max_pool(Input& in, Output& out, bool ties, bool nans = false) {
   kernels::MaxPoolArgs<float> args;
   args.g = pool_geometry(in);
   const kernels::PoolGeometry& g = args.g;
@@ -81,6 +87,8 @@ void max_pool(Input& in, Output& out, bool ties) {
   std::vector<float> x = values<float>(in, g.n * g.c * g.h * g.w);
   const auto shift = static_cast<float>(in.integer(-2, 1));
   for (float& v : x) v = ties ? static_cast<float>(static_cast<int>(v * 3)) + shift : v + shift;
+  if (nans)
+    for (float& v : x) v = in.integer(0, 3) == 0 ? std::numeric_limits<float>::quiet_NaN() : v;
   const auto count = static_cast<size_t>(g.n * g.c * g.oh * g.ow);
   std::vector<float> y(count, 5);
   std::vector<uint8_t> index(count, 77);
@@ -91,9 +99,9 @@ void max_pool(Input& in, Output& out, bool ties) {
   out.all(index);
 }
 
-void avg_pool(Input& in, Output& out) {
+void avg_pool(Input& in, Output& out, bool behind = false) {
   kernels::AvgPoolArgs<float> args;
-  args.g = pool_geometry(in);
+  args.g = pool_geometry(in, behind);
   const kernels::PoolGeometry& g = args.g;
   args.layout = in.flag() ? kernels::ImageLayout::kNhwc : kernels::ImageLayout::kNchw;
   const std::vector<float> x = values<float>(in, g.n * g.c * g.h * g.w);
@@ -161,6 +169,21 @@ EXERCISE(conv_im2col_of_doubles, "3.4") {
   convolution<double>(in, out, kernels::loops::conv2d_im2col<double>, 1e-13);
 }
 
+SPEED(conv_im2col_of_an_image, "3.4") {
+  kernels::ConvArgs<float> args;
+  args.g = {};
+  kernels::ConvGeometry& g = args.g;
+  g.n = 2, g.groups = 1, g.c = 16, g.o = 32, g.h = g.w = g.oh = g.ow = 28, g.kh = g.kw = 3;
+  g.stride_h = g.stride_w = g.pad_h = g.pad_w = g.dil_h = g.dil_w = 1;
+  const std::vector<float> x = values<float>(in, g.n * g.c * g.h * g.w),
+                           w = values<float>(in, g.o * g.c * g.kh * g.kw);
+  std::vector<float> y(static_cast<size_t>(g.n * g.o * g.oh * g.ow));
+  args.x = x.data(), args.w = w.data(), args.y = y.data();
+  kernels::loops::conv2d_im2col(args);
+  for (int i = 0; i < 64; ++i)
+    out.value(y[static_cast<size_t>(in.integer(0, static_cast<int64_t>(y.size()) - 1))], kRounding);
+}
+
 EXERCISE(layout_of_maxima, "3.5") {
   max_pool(in, out, false);
 }
@@ -175,8 +198,15 @@ EXERCISE(max_pool_of_equal_numbers, "3.6") {
   max_pool(in, out, true);
 }
 
+EXERCISE(max_pool_of_nans, "3.6") {
+  max_pool(in, out, false, true);
+}
+
 EXERCISE(avg_pool, "3.7") {
   avg_pool(in, out);
+}
+EXERCISE(avg_pool_behind_the_padding, "3.7") {
+  avg_pool(in, out, true);
 }
 
 EXERCISE(conv_parameters, "3.8") {

@@ -40,6 +40,21 @@ void product(Input& in, Output& out, void (*fn)(const kernels::MatmulArgs<T>&), 
   out.all(c, tolerance);
 }
 
+// Square, dense; some of its elements are put out.
+void large_product(Input& in, Output& out, void (*fn)(const kernels::MatmulArgs<float>&),
+                   int64_t n) {
+  const std::vector<float> a = in.floats(n * n), b = in.floats(n * n);
+  std::vector<float> c(a.size());
+  kernels::MatmulArgs<float> args;
+  args.m = args.n = args.k = n;
+  args.a = a.data(), args.a_rs = n, args.a_cs = 1;
+  args.b = b.data(), args.b_rs = n, args.b_cs = 1;
+  args.c = c.data(), args.ldc = n;
+  fn(args);
+  for (int i = 0; i < 64; ++i)
+    out.value(c[static_cast<size_t>(in.integer(0, n * n - 1))], kRounding);
+}
+
 Tensor tensor(Input& in, const Shape& shape) {
   return from_vector(in.floats(shape.product()), shape);
 }
@@ -112,6 +127,13 @@ EXERCISE(matmul_blocked, "2.3") {
 }
 EXERCISE(matmul_blocked_of_large, "2.3") {
   product<float>(in, out, kernels::loops::matmul_blocked<float>, 600, false, 0);
+}
+
+SPEED(matmul_ikj_of_192, "2.2") {
+  large_product(in, out, kernels::loops::matmul_ikj<float>, 192);
+}
+SPEED(matmul_blocked_of_320, "2.3") {
+  large_product(in, out, kernels::loops::matmul_blocked<float>, 320);
 }
 
 EXERCISE(softmax, "2.4") {
@@ -217,6 +239,23 @@ EXERCISE(sequential, "2.8") {
   const Tensor y = net.forward(x);
   if (count == 0) out.value(static_cast<double>(memory_stats().allocations - before));
   put(out, y, 0);
+}
+
+// Children that are run once more than they should be, and whose result is dropped.
+EXERCISE(sequential_calls, "2.8") {
+  nn::Sequential net;
+  int calls = 0;
+  const int64_t count = in.integer(0, 6);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto child = part(in);
+    child->register_forward_hook([&calls](nn::Module&, const Tensor&, const Tensor& y) {
+      ++calls;
+      return y;
+    });
+    net.push_back(child);
+  }
+  net.forward(tensor(in, {in.integer(1, 6)}));
+  out.value(calls);
 }
 
 EXERCISE(initial_values, "2.9") {

@@ -65,7 +65,7 @@ void reduction(void (*fn)(const kernels::ReduceArgs<T>&), bool index, Input& in,
                double tolerance) {
   kernels::ReduceArgs<T> args;
   args.outer = in.integer(1, 4);
-  args.count = in.integer(index ? 1 : 0, 40);
+  args.count = !index && in.integer(0, 4) == 0 ? 0 : in.integer(1, 40);
   args.inner = in.integer(1, 4);
   args.x_outer = in.integer(1, 200);
   args.x_count = in.integer(1, 5);
@@ -109,7 +109,7 @@ EXERCISE(walks, "1.10") {
   Trace trace{{}, static_cast<int>(in.integer(1, 4)), {}};
   args.operands = trace.operands;
   args.shape = in.shape(0, 5, 4);
-  if (in.integer(0, 9) == 0 && args.shape.rank() > 0)
+  if (in.integer(0, 3) == 0 && args.shape.rank() > 0)
     args.shape[static_cast<int>(in.integer(0, args.shape.rank() - 1))] = 0;
   for (int j = 0; j < args.operands; ++j) {
     args.data[j] = trace.begin[j] = memory + (1 << 15);
@@ -123,12 +123,37 @@ EXERCISE(walks, "1.10") {
 
 EXERCISE(copied_rows, "1.11") {
   const int64_t item = int64_t{1} << in.integer(0, 3), n = in.integer(0, 30);
-  std::vector<char> memory(1200);
+  std::vector<char> memory(1400);
   for (char& byte : memory) byte = static_cast<char>(in.integer(0, 127));
   char* data[2] = {memory.data(), memory.data() + 800};
-  const int64_t step[2] = {in.integer(1, 3) * item, in.flag() ? item : in.integer(0, 1) * item};
+  const int64_t step[2] = {(in.flag() ? 1 : in.integer(2, 3)) * item, in.integer(0, 2) * item};
   loops::copy_row(data, step, n, item);
   out.all(memory);
+}
+
+SPEED(dense_rows, "1.11") {
+  std::vector<float> from = drawn<float>(in, 4096), to(from.size());
+  char* data[2] = {reinterpret_cast<char*>(to.data()), reinterpret_cast<char*>(from.data())};
+  const int64_t step[2] = {sizeof(float), sizeof(float)};
+  for (int i = 0; i < 10'000; ++i) {
+    from[static_cast<size_t>(i % 4096)] += 1;
+    loops::copy_row(data, step, 4096, sizeof(float));
+  }
+  out.all(to);
+}
+
+EXERCISE(sums_of_large_integers, "1.12") {
+  std::vector<int64_t> x;
+  for (int i = 0; i < 100; ++i) x.push_back((int64_t{1} << 53) + in.integer(-99, 99));
+  int64_t y = 0;
+  kernels::ReduceArgs<int64_t> args;
+  args.count = 100;
+  args.inner = 1;
+  args.x = x.data();
+  args.x_count = 1;
+  args.y = &y;
+  loops::sum(args);
+  out.value(static_cast<double>(y - 100 * (int64_t{1} << 53)));
 }
 
 EXERCISE(sums, "1.12") {

@@ -29,6 +29,14 @@ int count_of(int size_class) {  // free blocks of this thread; they are gone the
   return count;
 }
 
+// Frees a block and says whether this thread keeps it.
+bool stays(Block* block) {
+  const int size_class = block->size_class;
+  count_of(size_class);
+  release(block);
+  return take_free_block(size_class) == block;
+}
+
 }  // namespace
 
 EXERCISE(allocate_and_reuse, "1.1") {
@@ -70,6 +78,11 @@ EXERCISE(holders_come_and_go, "1.2") {
       out.value(with - live());
     }
   }
+}
+
+EXERCISE(a_freed_block_stays, "1.2") {
+  for (int i = 0; i < 5; ++i)
+    out.value(stays(allocate_block(static_cast<size_t>(in.integer(0, 300'000)))));
 }
 
 EXERCISE(holders_on_two_threads, "1.2") {
