@@ -111,8 +111,16 @@ SourceFile parse_source(std::string_view text, const std::string& name) {
 
 std::string tokens(std::string_view code) {
   std::string text;
+  bool literal = false;  // the last token is one, in plain quotes
   each_token(code, [&](std::string_view token) {
-    if (!text.empty()) text += ' ';
+    const bool more = token[0] == '"' && literal;
+    literal = token[0] == '"';
+    if (more) {  // the compiler joins them
+      text.pop_back();
+      token.remove_prefix(1);
+    } else if (!text.empty()) {
+      text += ' ';
+    }
     text += token;
   });
   return text;

@@ -34,9 +34,8 @@ class Writer {
     copy_folder("modules/harness");
     for (const Module* module : request_.modules) write_module(*module);
     for (const Milestone& milestone : load_milestones(request_.home)) write_milestone(milestone);
-    if (!release_.milestones.empty())
-      for (const auto& entry : fs::directory_iterator(request_.home + "/milestones"))
-        if (entry.is_regular_file()) copy("milestones/" + entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(request_.home + "/milestones"))
+      if (entry.is_regular_file()) copy("milestones/" + entry.path().filename().string());
     if (!request_.with_solutions) pack();
     write_text((to_ / "README.md").string(), readme());
     return release_;

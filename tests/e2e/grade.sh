@@ -117,7 +117,7 @@ task calls 1.5 '.state == "REFUSED" and (.text | test("tinytorch::empty"))' 'nam
 task includes 1.5 '.state == "REFUSED"' 'somebody else'"'"'s file is no helper'
 task endless 1.5 '.text | test("endless")' 'is told so'
 task link 1.5 '.score == 0 and (.text | test("link"))' 'a link is no file'
-task starter 1.5 '.state == "TODO"' 'untouched, nothing is begun'
+task starter 1.4 '.state == "TODO" and .exercises == []' 'untouched, nothing is begun'
 check 'an untouched lab has 0 points' jq -e \
   '.submissions[] | select(.name == "starter") | .score == 0' grades
 check 'a folder that is no lab has 0 points and a reason' jq -e \

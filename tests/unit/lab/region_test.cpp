@@ -72,6 +72,8 @@ TEST(Region, TokensIgnoreLayoutAndComments) {
   EXPECT_EQ(tokens("a+b; // note\n/* more */ c"), tokens("a + b;\n  c"));
   EXPECT_NE(tokens("\"a b\""), tokens("\"a  b\""));
   EXPECT_NE(tokens("ab"), tokens("a b"));
+  EXPECT_EQ(tokens("f(\"one \"\n  \"two\");"), tokens("f(\"one two\");"));
+  EXPECT_NE(tokens("f(\"one\", \"two\");"), tokens("f(\"onetwo\");"));
   EXPECT_EQ(tokens("\"// no comment\" x"), "\"// no comment\" x");
   EXPECT_EQ(tokens("'\\'' 1'000 R\"(a\" b)\""), "'\\'' 1'000 R\"(a\" b)\"");
   EXPECT_EQ(tokens(" // all of it\n"), "");
