@@ -1,6 +1,8 @@
 // tito test: judges the tasks of a lab.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -39,6 +41,18 @@ void print_verdict(const Judged& judged) {
     for (const lab::TestResult& test : task.tests)
       if (test.state != "PASS" && task.text.empty()) print_indented(test.name + "\n" + test.text);
   }
+  const auto bad = std::find_if(verdict.tasks.begin(), verdict.tasks.end(), [](const auto& task) {
+    return task.state == "FAIL" || task.state == "CRASH";
+  });
+  if (bad != verdict.tasks.end())
+    for (const lab::TestResult& test : bad->tests)
+      if (test.state != "PASS") {
+        fmt::print("  {}\n", styled(stdout, Style::kDim,
+                                    fmt::format("in a debugger: ASAN_OPTIONS=detect_leaks=0 gdb "
+                                                "--args build/test/{} {}",
+                                                judged.module->name, test.name)));
+        break;
+      }
   if (verdict.run_seconds > 0)
     fmt::print(
         "  {}\n",

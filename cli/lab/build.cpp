@@ -76,6 +76,13 @@ constexpr const char* kQuickChecks =
     "-fno-sanitize=null,alignment,object-size,vptr,nonnull-attribute,returns-nonnull-attribute,"
     "pointer-overflow";
 
+// As one word of a shell command.
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
 uint64_t hash_of(const std::string& text, uint64_t hash = 0xcbf29ce484222325) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
@@ -177,14 +184,37 @@ std::string LabBuild::compile_command(const std::string& sibling) const {
           at != command.npos)
         command.replace(at, 38, "CMakeFiles/lab_pch_quick.dir/cmake_pch.hxx");
     return fmt::format(
-        "exec '{}' -I '{}/overlay' {} {} -Wno-error -Wno-unused "
+        "exec {} -I {} {} {} -Wno-error -Wno-unused "
         "-Wno-unused-parameter -Wno-invalid-pch -fdiagnostics-color=never",
-        compiler, folder_, command,
-        profile_ == Profile::kTest ? kQuickChecks
+        quoted(compiler), quoted(folder_ + "/overlay"), command,
+        profile_ == Profile::kTest ? std::string(kQuickChecks) + " -g"  // for a debugger
         : quick                    ? "-O1"
                                    : "");
   }
   throw cli::EnvironmentError(sibling + ": is no file of the installation.");
+}
+
+void LabBuild::write_compile_commands(const std::vector<Module>& course) const {
+  // What clang does not know, and what only saves time.
+  static const std::regex kOurs(
+      " (-fpch-preprocess|-Winvalid-pch|-Wno-invalid-pch|--param [^ ]+|-include [^ "
+      "]+cmake_pch[.]hxx|"
+      "-fno-sanitize=[^ ]+|-fsanitize=[^ ]+)");
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Module& module : course)
+    for (const std::string& file : module.files()) {
+      const std::string name = "modules/" + module.name + "/" + file;
+      if (!fs::exists(root_ + "/" + name)) continue;
+      const std::string command =
+          std::regex_replace(compile_command("tinytorch/" + file), kOurs, "");
+      list.push_back({{"directory", root_},
+                      {"file", name},
+                      // Starters throw NotImplemented.
+                      {"command", command.substr(command.find(' ') + 1) +
+                                      " -include tinytorch/core/error.h -c " + name}});
+    }
+  const std::string path = root_ + "/compile_commands.json", text = list.dump(1) + "\n";
+  if (!fs::exists(path) || read_text(path) != text) data::write_file_atomic(path, text);
 }
 
 LabBuild::Unit LabBuild::unit_of(const Part& part) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/lab/manifest.h"
 #include "cli/lab/process.h"
 #include "cli/lab/region.h"
 
@@ -60,6 +61,9 @@ class LabBuild {
   // `as` differs.
   BuildResult build(const std::string& program, const std::vector<Part>& parts,
                     const std::vector<Whole>& files = {}, const std::string& as = "") const;
+
+  // compile_commands.json of the lab: how its files compile, for clangd and other tools.
+  void write_compile_commands(const std::vector<Module>& course) const;
 
   const std::string& prebuilt() const { return prebuilt_; }  // where the reference's programs are
 

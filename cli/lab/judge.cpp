@@ -202,6 +202,7 @@ Verdict judge(Lab& lab, const Module& module, const Task* only, Others others) {
   Verdict verdict;
   const LabBuild builder(lab.home, lab.folder, lab.folder + "/build/test", Profile::kTest);
   builder.prepare();
+  builder.write_compile_commands(lab.course);
   std::vector<TaskResult>& tasks = verdict.tasks;
   for (const Task& task : module.tasks)
     if (!only || &task == only) tasks.push_back(look_at(lab.folder, module, task, lab.state));

@@ -70,6 +70,22 @@ printf 'from save to verdict in %s ms; the load was %s\n' "$took" "$(cat /proc/l
 check 'save to verdict in under 3 s' sh -c '[ "$1" -lt 3000 ] ||
   { [ "$1" -lt 9000 ] && [ "$(cut -d. -f1 /proc/loadavg)" -ge "$(nproc)" ]; }' sh "$took"
 
+# Other tools: the compile commands are those of the student's own files, and so are a debugger's.
+for each in core/tensor.cpp kernels/loops/matmul.cpp ops/core_gradients.cpp; do
+  jq -r --arg f "/$each" '.[] | select(.file | endswith($f)) | .command' "$lab/compile_commands.json" \
+    >"$TEST_TMP/command"
+  check "compile_commands.json compiles $each" sh -c 'cd "$1" && [ -s "$2" ] &&
+    sh -c "$(cat "$2") -fsyntax-only"' sh "$lab" "$TEST_TMP/command"
+done
+if command -v gdb >/dev/null 2>&1; then
+  line=$(awk '/tito:end 1.5$/ { print NR - 2 }' "$mine") # its loop
+  check 'gdb stops in the student'"'"'s file' sh -c 'cd "$1" && ASAN_OPTIONS=detect_leaks=0 gdb -q -batch \
+    -ex "break modules/tensor/core/tensor.cpp:$2" -ex run -ex bt --args build/test/tensor |
+    grep -q "contiguous_strides .* at modules/tensor/core/tensor.cpp:$2"' sh "$lab" "$line"
+else
+  skip 'a debugger' 'there is no gdb'
+fi
+
 # Hints, predictions, solutions, resets: each is remembered and loses nothing.
 run "$lab/tito" start 01 --json
 one_object 'start names question, files and the first task' '.module == "tensor" and
