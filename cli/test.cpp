@@ -41,6 +41,8 @@ void print_verdict(const Judged& judged) {
     for (const lab::TestResult& test : task.tests)
       if (test.state != "PASS" && task.text.empty()) print_indented(test.name + "\n" + test.text);
   }
+  for (const std::string& note : verdict.notes)
+    fmt::print("  {}\n", styled(stdout, Style::kYellow, note));
   const auto bad = std::find_if(verdict.tasks.begin(), verdict.tasks.end(), [](const auto& task) {
     return task.state == "FAIL" || task.state == "CRASH";
   });
@@ -65,7 +67,7 @@ void print_verdict(const Judged& judged) {
 
 Json as_json(const Judged& judged) {
   const lab::Verdict& v = judged.verdict;
-  Json object = {{"module", judged.module->name}, {"tasks", Json::array()}};
+  Json object = {{"module", judged.module->name}, {"tasks", Json::array()}, {"notes", v.notes}};
   for (const lab::TaskResult& task : v.tasks) {
     Json tests = Json::array();
     for (const lab::TestResult& test : task.tests)

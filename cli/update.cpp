@@ -51,8 +51,8 @@ void update_file(lab::Lab& lab, const lab::Module& module, const std::string& na
   }
   const std::string current = lab::read_text(path);
   const auto known = lab.state.files.find(name);
-  const std::string outside = lab::outside_fingerprint(current);
-  if (known != lab.state.files.end() && known->second == lab::outside_fingerprint(fresh) &&
+  const std::string outside = lab::outside_fingerprint(current, name);
+  if (known != lab.state.files.end() && known->second == lab::outside_fingerprint(fresh, name) &&
       outside != known->second)
     return;  // edited by the student, not changed by the course
   if (known == lab.state.files.end() || outside != known->second) {

@@ -1,5 +1,7 @@
 #include "cli/lab/judge.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -147,6 +149,20 @@ void blame(const LabBuild& builder, const Lab& lab, const Module& module,
   }
 }
 
+// Between the regions a file is given: what is changed there is not what runs.
+void look_outside(const Lab& lab, const Module& module, std::vector<std::string>& notes) {
+  for (const std::string& file : module.files()) {
+    const std::string name = "modules/" + module.name + "/" + file;
+    const auto given = lab.state.files.find(name);
+    if (given == lab.state.files.end() || !fs::exists(lab.folder + "/" + name)) continue;
+    if (outside_fingerprint(read_text(lab.folder + "/" + name), name) != given->second)
+      notes.push_back(
+          fmt::format("{}: lines outside of the regions were changed. They are not used; "
+                      "what several regions need goes into region {}.0.",
+                      name, module.order));
+  }
+}
+
 void remember(Lab& lab, const Module& module, const std::vector<TaskResult>& tasks) {
   for (const TaskResult& result : tasks) {
     TaskRecord& record = lab.state.tasks[result.task->id];
@@ -204,6 +220,7 @@ Verdict judge(Lab& lab, const Module& module, const Task* only, Others others) {
   builder.prepare();
   builder.write_compile_commands(lab.course);
   std::vector<TaskResult>& tasks = verdict.tasks;
+  look_outside(lab, module, verdict.notes);
   for (const Task& task : module.tasks)
     if (!only || &task == only) tasks.push_back(look_at(lab.folder, module, task, lab.state));
   // Asked about one unwritten task, its starter itself must say that it is.

@@ -103,15 +103,15 @@ std::map<std::string, std::string> module_files(const Module& module, const std:
 
 void record_module(const Module& module, const std::map<std::string, std::string>& files,
                    State& state) {
-  for (const auto& [name, text] : files) state.files[name] = outside_fingerprint(text);
+  for (const auto& [name, text] : files) state.files[name] = outside_fingerprint(text, name);
   for (const Task& task : module.tasks) {
     state.tasks[task.id].starter = starter_fingerprint(task);
     state.tasks[task.id].contract = contract_fingerprint(task);
   }
 }
 
-std::string outside_fingerprint(const std::string& text) {
-  const SourceFile file = parse_source(text, "text");
+std::string outside_fingerprint(const std::string& text, const std::string& name) {
+  const SourceFile file = parse_source(text, name);
   std::string outside;
   size_t next = 0;
   for (const Region& region : file.regions) {

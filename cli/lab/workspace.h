@@ -27,7 +27,8 @@ void record_module(const Module& module, const std::map<std::string, std::string
 std::string back_up(const std::string& lab, const std::string& name);
 
 // The lines of a file outside of its regions, as one fingerprint; of a text without regions, all.
-std::string outside_fingerprint(const std::string& text);
+// Markers that do not pair are an IoError with the file's name.
+std::string outside_fingerprint(const std::string& text, const std::string& name);
 std::string starter_fingerprint(const Task& task);   // of each of its regions' starters
 std::string contract_fingerprint(const Task& task);  // of what it has to do and its tests
 

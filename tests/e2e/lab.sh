@@ -70,6 +70,15 @@ printf 'from save to verdict in %s ms; the load was %s\n' "$took" "$(cat /proc/l
 check 'save to verdict in under 3 s' sh -c '[ "$1" -lt 3000 ] ||
   { [ "$1" -lt 9000 ] && [ "$(cut -d. -f1 /proc/loadavg)" -ge "$(nproc)" ]; }' sh "$took"
 
+cp "$mine" "$TEST_TMP/in-order"
+sed 's,^// Row-major,// My own remark: row-major,; $a // at the end' "$TEST_TMP/in-order" >"$mine"
+judge 1.5
+one_object 'what is changed outside of the regions is told to be without effect' \
+  '.modules[0] | .tasks[0].state == "PASS" and (.notes[0] | contains("outside of the regions"))'
+cp "$TEST_TMP/in-order" "$mine"
+judge 1.5
+one_object 'and nothing is told of a file that is in order' '.modules[0].notes == []'
+
 # Other tools: the compile commands are those of the student's own files, and so are a debugger's.
 for each in core/tensor.cpp kernels/loops/matmul.cpp ops/core_gradients.cpp; do
   jq -r --arg f "/$each" '.[] | select(.file | endswith($f)) | .command' "$lab/compile_commands.json" \
