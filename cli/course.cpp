@@ -35,6 +35,7 @@ int check(const Args& args) {
                 {"independence_ok", report.independence_ok},
                 {"prefix_ok", report.prefix_ok},
                 {"layout_ok", report.layout_ok},
+                {"milestones_ok", report.milestones_ok},
                 {"structure_ok", report.structure_ok},
                 {"sampled", request.sample},
                 {"problems", report.problems},
@@ -53,6 +54,7 @@ int check(const Args& args) {
   fmt::print("  wrong variants     {} of {} caught\n", report.caught, report.variants);
   fmt::print("  structure          {}\n  chapters           {}\n", word(report.structure_ok),
              word(report.chapters_ok));
+  if (!request.sample) fmt::print("  milestones         {}\n", word(report.milestones_ok));
   fmt::print("  each module alone  {}\n  one upon another   {}\n  another layout     {}\n",
              word(report.independence_ok), word(report.prefix_ok), word(report.layout_ok));
   fmt::print("{} in {:.0f} s\n", word(report.ok()), seconds);

@@ -36,7 +36,8 @@ struct Claim {  // something more that must hold, and the number it follows from
 // The program of a milestone. Selects what a lab runs (the readable variant of every kernel),
 // trains as planned, then the first 50 steps again from the start. 0 if all evidence is there:
 //   - the loss falls: the mean of the last tenth of the steps is below 90 % of that of the first
-//   - in the first 50 steps every parameter's gradient is there and finite, and not always zero
+//   - in the first 50 steps every parameter's gradient is there and finite, and not always zero;
+//     where it is not, the training ends there
 //   - every parameter has other values in the end
 //   - the accuracy reaches the bar
 //   - both runs give the same losses, bit for bit

@@ -13,6 +13,7 @@
 
 #include "cli/lab/generate.h"
 #include "cli/lab/judge.h"
+#include "cli/lab/milestones.h"
 #include "cli/lab/process.h"
 #include "tinytorch/core/error.h"
 
@@ -47,7 +48,9 @@ class Checker {
   explicit Checker(const CourseCheck& check)
       : check_(check),
         quick_(check.home, check.home, check.home + "/build/course/quick", Profile::kQuick),
-        test_(check.home, check.home, check.home + "/build/course/test", Profile::kTest) {
+        test_(check.home, check.home, check.home + "/build/course/test", Profile::kTest),
+        release_(check.home, check.home, check.home + "/build/course/release", Profile::kRelease),
+        milestones_(load_milestones(check.home)) {
     for (const Module& module : check.course)
       for (const std::string& file : module.files()) {
         const std::string name = "tinytorch/" + file;
@@ -74,6 +77,14 @@ class Checker {
     quick_.prepare();
     test_.prepare();
     for (const Module& module : check_.selected) add_jobs(module);
+    if (!check_.sample && check_.selected.size() == check_.course.size()) {
+      release_.prepare();
+      for (const Milestone& each : milestones_) {
+        jobs_.push_back([&](const std::string& as) { milestone(each, "", as); });
+        for (const std::string& wrong : each.wrong)
+          jobs_.push_back([&](const std::string& as) { milestone(each, wrong, as); });
+      }
+    }
     run_jobs();
     report_.starter_score = points_ ? 100.0 * starter_points_ / points_ : 0;
     report_.reference_score = points_ ? 100.0 * reference_points_ / points_ : 0;
@@ -196,7 +207,8 @@ class Checker {
           &CourseReport::independence_ok);
   }
 
-  void wrong(const Module& module, const WrongVariant& variant, const std::string& as) {
+  // The file of the variant's task with its body.
+  Part part_of(const Module& module, const WrongVariant& variant) const {
     const Task& task = *module.find(variant.task);
     const SourceFile& reference = references_.at(task.file);
     const Region& region = *reference.find(variant.region);
@@ -207,9 +219,12 @@ class Checker {
     }
     if (region.begin == region.end) text += variant.body;
     const std::string name = fmt::format("modules/{}", variant.name);
-    Part part{task.file, parse_source(text, name), {variant.region}};
+    return {task.file, parse_source(text, name), {variant.region}};
+  }
+
+  void wrong(const Module& module, const WrongVariant& variant, const std::string& as) {
     const LabBuild& builder = variant.state == "CRASH" ? test_ : quick_;
-    const BuildResult built = builder.build(module.name, {part}, {}, as);
+    const BuildResult built = builder.build(module.name, {part_of(module, variant)}, {}, as);
     const auto count = [&](bool caught) {
       const std::lock_guard lock(mutex_);
       ++report_.variants;
@@ -277,6 +292,35 @@ class Checker {
     }
   }
 
+  // A milestone's program passes on the reference, and with none of its wrong variants: then it
+  // says so itself, by its exit code and its evidence.
+  void milestone(const Milestone& milestone, const std::string& wrong, const std::string& as) {
+    const std::string program = "milestone_" + milestone.name;
+    std::string path = release_.prebuilt() + "/lab_" + program;
+    if (!wrong.empty()) {
+      const Module& module = find_module(check_.course, wrong.substr(0, wrong.find('/')));
+      const auto all = wrong_variants(module);
+      const auto variant = std::find_if(all.begin(), all.end(),
+                                        [&](const WrongVariant& v) { return v.name == wrong; });
+      if (variant == all.end())
+        return say(fmt::format("{}: there is no wrong variant {}.", milestone.name, wrong),
+                   &CourseReport::milestones_ok);
+      const BuildResult built = release_.build(program, {part_of(module, *variant)}, {}, as);
+      if (built.program.empty())
+        return say(
+            fmt::format("{}: does not build with {}:{}", milestone.name, wrong, summary(built)),
+            &CourseReport::milestones_ok);
+      path = built.program;
+    }
+    const Outcome outcome = lab::run({{path}, check_.home, {"TINYTORCH_KERNELS="}, {}});
+    const bool evidence = outcome.output.find("\"passed\": true") != std::string::npos;
+    if ((outcome.code == 0) != wrong.empty() || evidence != wrong.empty())
+      say(fmt::format("{}{}: is meant to {}:{}", milestone.name,
+                      wrong.empty() ? "" : " with " + wrong, wrong.empty() ? "pass" : "fail",
+                      first_lines(outcome.output, 6)),
+          &CourseReport::milestones_ok);
+  }
+
   // The defect shows, and what mends it passes.
   void hunt(const Module& module, const Hunt& hunt, const std::string& as) {
     const std::string stem = "modules/" + module.name + "/debug/" + hunt.id;
@@ -311,7 +355,8 @@ class Checker {
   }
 
   const CourseCheck& check_;
-  LabBuild quick_, test_;
+  LabBuild quick_, test_, release_;
+  std::vector<Milestone> milestones_;
   std::map<std::string, SourceFile> references_, starters_;
   std::vector<Job> jobs_;
   size_t counter_ = 0;

@@ -12,6 +12,7 @@ struct CourseReport {
   double starter_score = 0, reference_score = 0;  // percent of all points
   int variants = 0, caught = 0;
   bool chapters_ok = true, independence_ok = true, prefix_ok = true, layout_ok = true;
+  bool milestones_ok = true;          // each passes, and with none of its wrong variants
   bool structure_ok = true;           // manifests, code and files agree
   std::vector<std::string> problems;  // one line or more each
   bool ok() const {

@@ -33,6 +33,8 @@ Milestone read_milestone(const fs::path& folder) {
   m.seconds_limit = table["seconds_limit"].value_or(0.0);
   if (const toml::array* modules = table["modules"].as_array())
     for (const toml::node& node : *modules) m.modules.push_back(node.value_or<std::string>(""));
+  if (const toml::array* wrong = table["wrong"].as_array())
+    for (const toml::node& node : *wrong) m.wrong.push_back(node.value_or<std::string>(""));
   if (m.year == 0 || m.title.empty() || m.modules.empty() || m.bar <= 0 || m.seconds_limit <= 0)
     throw ConfigError(file + ": needs year, title, story, modules, data, bar, seconds_limit.");
   return m;

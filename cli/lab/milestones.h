@@ -11,6 +11,7 @@ struct Milestone {
   int year = 0;
   std::string title, story, data;
   std::vector<std::string> modules;  // whose regions it certifies
+  std::vector<std::string> wrong;    // variants with which it must not pass: "cnn/3.9-cut-graph"
   double bar = 0;                    // that the accuracy must reach
   double seconds_limit = 0;
 };
