@@ -30,7 +30,7 @@ int run(const Args& args) {
   }
   fmt::print("{}\n", styled(stdout, Style::kBold, task.id + " " + task.title));
   for (int i = 0; i < record.hints; ++i)
-    fmt::print("{}. {}\n", i + 1, task.hints[static_cast<size_t>(i)]);
+    fmt::print("{}. {}", i + 1, indented(stdout, 3, task.hints[static_cast<size_t>(i)]).substr(3));
   if (record.hints < all)
     fmt::print("{}\n",
                styled(stdout, Style::kDim,

@@ -1,11 +1,13 @@
 #include "cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tinytorch/core/error.h"
 
@@ -56,6 +58,27 @@ bool use_color(FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
   return is_terminal(stream) && !(no_color && *no_color) && term && std::strcmp(term, "dumb") != 0;
+}
+
+std::string indented(FILE* stream, size_t indent, const std::string& text) {
+  winsize window = {};
+  size_t width = std::string::npos;
+  if (is_terminal(stream) && ioctl(fileno(stream), TIOCGWINSZ, &window) == 0 &&
+      window.ws_col >= indent + 20)
+    width = window.ws_col - indent;
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    while (line.size() > width) {
+      size_t end = line.rfind(' ', width);
+      if (end == std::string::npos || end == 0) end = line.find(' ', width);
+      if (end == std::string::npos) break;
+      out += std::string(indent, ' ') + line.substr(0, end) + "\n";
+      line.erase(0, end + 1);
+    }
+    out += std::string(line.empty() ? 0 : indent, ' ') + line + "\n";
+  }
+  return out;
 }
 
 std::string styled(FILE* stream, Style style, const std::string& text) {

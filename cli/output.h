@@ -21,6 +21,9 @@ bool json_printed();
 bool is_terminal(FILE* stream);
 bool use_color(FILE* stream);  // a terminal, NO_COLOR not set, TERM not "dumb"
 
+// `text` with each line behind `indent` blanks; on a terminal, broken between words to its width.
+std::string indented(FILE* stream, size_t indent, const std::string& text);
+
 enum class Style { kBold, kDim, kRed, kGreen, kYellow };
 std::string styled(FILE* stream, Style style, const std::string& text);
 

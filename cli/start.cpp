@@ -45,10 +45,12 @@ int run(const Args& args) {
   fmt::print("\n{}\n{}{}\n{}\n",
              styled(stdout, Style::kBold, "Task " + next->id + " " + next->title), folder,
              next->file, next->contract);
-  fmt::print("Next:\n  ./tito predict {}     your numbers before you begin\n", module.name);
-  fmt::print(
-      "  ./tito test {}         judge what you wrote\n  ./tito hint {}         one step of help\n",
-      next->id, next->id);
+  fmt::print("Next:\n");
+  const std::pair<std::string, const char*> steps[] = {
+      {"predict " + module.name, "your numbers before you begin"},
+      {"test " + next->id, "judge what you wrote"},
+      {"hint " + next->id, "one step of help"}};
+  for (const auto& [command, what] : steps) fmt::print("  ./tito {:<18} {}\n", command, what);
   return kOk;
 }
 

@@ -1,8 +1,6 @@
 // tito test: judges the tasks of a lab.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -23,38 +21,42 @@ Style style_of(const std::string& state) {
   return state == "PASS" ? Style::kGreen : state == "TODO" ? Style::kYellow : Style::kRed;
 }
 
-void print_indented(const std::string& text) {
-  std::string indented = "          ";
-  for (const char c : text) indented += c == '\n' ? "\n          " : std::string(1, c);
-  fmt::print("{}\n", indented);
-}
-
 void print_verdict(const Judged& judged) {
   const lab::Verdict& verdict = judged.verdict;
+  const bool alone = verdict.tasks.size() == 1;
+  const auto say = [](const std::string& text) {
+    std::fputs(indented(stdout, 10, text).c_str(), stdout);
+  };
   fmt::print("{}\n", styled(stdout, Style::kBold,
                             fmt::format("{} {}", judged.module->order, judged.module->title)));
+  std::string debugged;  // the first test that did not pass
   for (const lab::TaskResult& task : verdict.tasks) {
     fmt::print("  {} {:<5} {}\n",
                styled(stdout, style_of(task.state), fmt::format("{:<5}", task.state)),
                task.task->id, task.task->title);
-    if (!task.text.empty()) print_indented(task.text);
-    for (const lab::TestResult& test : task.tests)
-      if (test.state != "PASS" && task.text.empty()) print_indented(test.name + "\n" + test.text);
+    if (task.state == "TODO" && !alone) continue;  // hints are asked for
+    if (!task.text.empty()) {
+      say(task.text);
+      continue;
+    }
+    // One failure at a time is what a reader can take; the others by their names.
+    std::string others;
+    bool told = false;
+    for (const lab::TestResult& test : task.tests) {
+      if (test.state == "PASS") continue;
+      if (!told) say(test.name + "\n" + test.text);
+      if (told) others += (others.empty() ? "" : ", ") + test.name;
+      told = true;
+      if (debugged.empty() && task.state != "TODO") debugged = test.name;
+    }
+    if (!others.empty()) say("not passed either: " + others);
   }
   for (const std::string& note : verdict.notes)
-    fmt::print("  {}\n", styled(stdout, Style::kYellow, note));
-  const auto bad = std::find_if(verdict.tasks.begin(), verdict.tasks.end(), [](const auto& task) {
-    return task.state == "FAIL" || task.state == "CRASH";
-  });
-  if (bad != verdict.tasks.end())
-    for (const lab::TestResult& test : bad->tests)
-      if (test.state != "PASS") {
-        fmt::print("  {}\n", styled(stdout, Style::kDim,
-                                    fmt::format("in a debugger: ASAN_OPTIONS=detect_leaks=0 gdb "
-                                                "--args build/test/{} {}",
-                                                judged.module->name, test.name)));
-        break;
-      }
+    fmt::print("{}", styled(stdout, Style::kYellow, indented(stdout, 2, note)));
+  if (!debugged.empty())
+    fmt::print("  {}\n",
+               styled(stdout, Style::kDim,
+                      fmt::format("gdb --args build/test/{} {}", judged.module->name, debugged)));
   if (verdict.run_seconds > 0)
     fmt::print(
         "  {}\n",

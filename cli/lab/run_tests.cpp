@@ -96,8 +96,7 @@ std::vector<TestResult> run_tests(const std::string& program, const std::string&
     words.insert(words.end(), names.begin(), names.end());
     const Outcome outcome = run({words,
                                  folder,
-                                 {"ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1",
-                                  "UBSAN_OPTIONS=print_stacktrace=0", "TINYTORCH_KERNELS="},
+                                 {"UBSAN_OPTIONS=print_stacktrace=0", "TINYTORCH_KERNELS="},
                                  [&](const std::string& more) {
                                    report.take(more);
                                    return kLimitMs;
