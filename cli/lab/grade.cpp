@@ -318,7 +318,7 @@ class Grader {
       tasks.push_back(std::move(result));
     }
     const Run together = run_open(lab, sheet, tasks, worker);
-    const bool alone = !together.all_right && !given_files(lab).size();
+    const bool alone = !together.all_right && given_files(lab).empty();
     ModuleGrade grade{&module, {}};
     for (const TaskResult& task : tasks) {
       const auto found = together.tasks.find(task.task->id);

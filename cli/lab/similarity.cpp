@@ -5,6 +5,7 @@
 #include <deque>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "cli/lab/grade.h"
 #include "cli/lab/region.h"
