@@ -460,6 +460,7 @@ class Grader {
       Limits limits;
       limits.memory_bytes = int64_t{4} << 30;
       limits.file_bytes = int64_t{256} << 20;
+      limits.reads_ours = true;  // the compiler: headers of the installation
       fs::create_directories(folder + "/overlay");
       return sandbox_.confine(program,
                               {{work_.path() + "/home", request_.home},

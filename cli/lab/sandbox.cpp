@@ -41,7 +41,7 @@ Program Sandbox::confine(const Program& program, const std::vector<Mount>& mount
   Program confined = program;
   std::vector<std::string>& words = confined.words;
   words.clear();
-  if (geteuid() == 0) {
+  if (geteuid() == 0 && (namespaces_ || !limits.reads_ours)) {
     const std::string user = std::to_string(kFirstUser + worker);
     add(words, {"setpriv", "--reuid", user, "--regid", user, "--clear-groups"});
   }

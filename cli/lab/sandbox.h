@@ -12,6 +12,8 @@ struct Limits {
   int64_t memory_bytes = int64_t{2} << 30;  // of address space
   int64_t file_bytes = int64_t{16} << 20;   // of one file
   int processes = 64;                       // threads count, too
+  // Without namespaces the program sees our files: does it need those that only we may read?
+  bool reads_ours = false;
 };
 
 // A file or folder that shall be there: all else is the system's programs and libraries, read-only,
