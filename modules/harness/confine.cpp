@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -74,6 +75,10 @@ class Filter {
 // Priority 101 is the first that a program may have: before all static objects of other files.
 __attribute__((constructor(101))) void close_the_door() {
   if (kMachine == 0 || !getenv("TITO_CONFINED")) return;
+#ifdef M_ARENA_MAX
+  // A thread's own heap of glibc reads /proc when it shrinks, in the middle of anything.
+  mallopt(M_ARENA_MAX, 1);
+#endif
   // What the library reads of the system, it reads now.
   tinytorch::parallel_tasks(2, 1e6, [](int64_t) {});
   tinytorch::remember_memory_baseline();
