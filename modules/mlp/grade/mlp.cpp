@@ -137,44 +137,52 @@ SPEED(matmul_blocked_of_320, "2.3") {
 }
 
 EXERCISE(softmax, "2.4") {
-  const int64_t rows = in.integer(1, 4), cols = in.integer(1, 30), gap = in.integer(0, 3);
-  const auto scale = static_cast<float>(in.flag() ? in.integer(1, 5) : in.integer(100, 5000));
-  std::vector<float> x = in.floats(rows * (cols + gap));
-  const float shift = scale * static_cast<float>(in.integer(-2, 2));
-  for (float& value : x) value = value * scale + shift;
-  std::vector<float> y(x.size(), 5);
-  const bool in_place = in.flag();
-  float* to = in_place ? x.data() : y.data();
-  kernels::loops::softmax(
-      kernels::SoftmaxArgs<float>{rows, cols, x.data(), cols + gap, to, cols + gap});
-  out.all(in_place ? x : y, kRounding);
+  for (int i = 0; i < 4; ++i) {
+    const int64_t rows = in.integer(1, 4), cols = in.integer(1, 30), gap = in.integer(0, 3);
+    const auto scale = static_cast<float>(in.flag() ? in.integer(1, 5) : in.integer(100, 5000));
+    std::vector<float> x = in.floats(rows * (cols + gap));
+    const float shift = scale * static_cast<float>(in.integer(-3, 1));
+    for (float& value : x) value = value * scale + shift;
+    std::vector<float> y(x.size(), 5);
+    const bool in_place = in.flag();
+    float* to = in_place ? x.data() : y.data();
+    kernels::loops::softmax(
+        kernels::SoftmaxArgs<float>{rows, cols, x.data(), cols + gap, to, cols + gap});
+    out.all(in_place ? x : y, kRounding);
+  }
 }
 
 EXERCISE(cross_entropy, "2.5") {
-  const int64_t rows = in.integer(1, 5), classes = in.integer(1, 30);
-  const auto scale = static_cast<float>(in.flag() ? in.integer(1, 5) : in.integer(100, 5000));
-  std::vector<float> x = in.floats(rows * classes);
-  for (float& value : x) value *= scale;
-  std::vector<int64_t> target;
-  for (int64_t r = 0; r < rows; ++r) target.push_back(in.integer(0, classes - 1));
-  std::vector<float> loss(static_cast<size_t>(rows)), stats(static_cast<size_t>(2 * rows));
-  kernels::CrossEntropyArgs<float> args;
-  args.rows = rows, args.classes = classes;
-  args.logits = x.data(), args.logits_stride = classes;
-  args.target = target.data();
-  args.label_smoothing = in.flag() ? static_cast<float>(in.integer(1, 9)) / 10 : 0;
-  args.loss = loss.data(), args.stats = stats.data();
-  kernels::loops::cross_entropy(args);
-  out.all(loss, kRounding);
-  out.all(stats, kRounding);
+  for (int i = 0; i < 3; ++i) {
+    const int64_t rows = in.integer(1, 5), classes = in.integer(1, 30);
+    const auto scale = static_cast<float>(in.flag() ? in.integer(1, 5) : in.integer(100, 5000));
+    std::vector<float> x = in.floats(rows * classes);
+    for (float& value : x) value *= scale;
+    std::vector<int64_t> target;
+    for (int64_t r = 0; r < rows; ++r) target.push_back(in.integer(0, classes - 1));
+    std::vector<float> loss(static_cast<size_t>(rows)), stats(static_cast<size_t>(2 * rows));
+    kernels::CrossEntropyArgs<float> args;
+    args.rows = rows, args.classes = classes;
+    args.logits = x.data(), args.logits_stride = classes;
+    args.target = target.data();
+    args.label_smoothing = in.flag() ? static_cast<float>(in.integer(1, 9)) / 10 : 0;
+    args.loss = loss.data(), args.stats = stats.data();
+    kernels::loops::cross_entropy(args);
+    out.all(loss, kRounding);
+    out.all(stats, kRounding);
+  }
 }
 
 EXERCISE(registration, "2.6") {
   Part module(1, 0);
   const int64_t count = in.integer(1, 5);
+  std::vector<Tensor> values;
   for (int64_t i = 0; i < count; ++i) {
     const Tensor value = tensor(in, {in.integer(1, 4)});
+    values.push_back(value);
+    const int64_t before = memory_stats().allocations;
     const Tensor given = module.register_parameter(name(in, i), value);
+    out.value(static_cast<double>(memory_stats().allocations - before));
     out.value(given.is_same(value));
     out.value(value.requires_grad());
     const auto child = part(in);
@@ -195,6 +203,7 @@ EXERCISE(registration, "2.6") {
   for (const auto& [known, tensor] : module.named_parameters()) {
     put(out, known);
     put(out, tensor, 0);
+    for (const Tensor& value : values) out.value(tensor.is_same(value));
   }
   for (const auto& [known, child] : module.children()) {
     put(out, known);
@@ -237,7 +246,7 @@ EXERCISE(sequential, "2.8") {
   const Tensor x = tensor(in, {in.integer(1, 6)});
   const int64_t before = memory_stats().allocations;
   const Tensor y = net.forward(x);
-  if (count == 0) out.value(static_cast<double>(memory_stats().allocations - before));
+  out.value(static_cast<double>(memory_stats().allocations - before));
   put(out, y, 0);
 }
 
@@ -291,11 +300,11 @@ EXERCISE(mlp, "2.11") {
   nn::Mlp net(sizes);
   put(out, net.str());
   const int64_t batch = in.integer(1, 5);
-  const Tensor x = images ? tensor(in, {batch, 3, 2, 2})
-                          : (in.flag() ? tensor(in, {batch, sizes[0]}) : tensor(in, {sizes[0]}));
+  const Tensor x = images ? tensor(in, {batch, 3, 2, 2}) : tensor(in, {batch, sizes[0]});
   const Tensor y = net.forward(x);
   put(out, y);
   (y * tensor(in, y.shape())).sum().backward();
+  put(out, net.forward(images ? tensor(in, {3, 12}) : tensor(in, {sizes[0]})));
   for (const auto& [path, p] : net.named_parameters()) {
     put(out, path);
     put_gradient(out, p);

@@ -71,11 +71,13 @@ Shape recut(Input& in, int64_t count) {
 }  // namespace
 
 EXERCISE(offsets, "1.4") {
-  const Layout x = any_layout(in, 0, 6, 5);
-  for (int i = 0; i < 20; ++i) {
-    std::vector<int64_t> index;
-    for (const int64_t size : x.shape) index.push_back(in.integer(0, size - 1));
-    out.value(static_cast<double>(offset_of(x, index)));
+  for (int k = 0; k < 4; ++k) {
+    const Layout x = any_layout(in, 0, 6, 5);
+    for (int i = 0; i < 10; ++i) {
+      std::vector<int64_t> index;
+      for (const int64_t size : x.shape) index.push_back(in.integer(0, size - 1));
+      out.value(static_cast<double>(offset_of(x, index)));
+    }
   }
 }
 
@@ -104,30 +106,36 @@ EXERCISE(contiguous_or_not, "1.6") {
 }
 
 EXERCISE(permuted, "1.7") {
-  const Layout x = any_layout(in, 0, 5, 4);
-  std::vector<int> dims;
-  for (int d = 0; d < x.shape.rank(); ++d)
-    dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(in.integer(0, d)), d);
-  show(permute_layout(x, dims), out);
+  for (int i = 0; i < 4; ++i) {
+    const Layout x = any_layout(in, 0, 5, 4);
+    std::vector<int> dims;
+    for (int d = 0; d < x.shape.rank(); ++d)
+      dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(in.integer(0, d)), d);
+    show(permute_layout(x, dims), out);
+  }
 }
 
 EXERCISE(narrowed, "1.7") {
-  const Layout x = any_layout(in, 1, 4, 7);
-  const int dim = static_cast<int>(in.integer(0, x.shape.rank() - 1));
-  const int64_t start = in.integer(0, x.shape[dim] - 1), step = in.integer(1, 3);
-  const int64_t length = in.integer(0, (x.shape[dim] - start + step - 1) / step);
-  show(narrow_layout(x, dim, start, length, step), out);
+  for (int i = 0; i < 16; ++i) {
+    const Layout x = any_layout(in, 1, 3, 9);
+    const int dim = static_cast<int>(in.integer(0, x.shape.rank() - 1));
+    const int64_t start = in.integer(0, (x.shape[dim] - 1) / 2), step = in.integer(1, 3);
+    const int64_t most = (x.shape[dim] - start + step - 1) / step;
+    show(narrow_layout(x, dim, start, in.flag() ? most : in.integer(0, most), step), out);
+  }
 }
 
 EXERCISE(expanded, "1.7") {
-  const Layout x = any_layout(in, 0, 4, 4);
-  Shape shape = in.shape(0, 2, 3);
-  for (const int64_t size : x.shape) shape.push_back(size == 1 ? in.integer(1, 4) : size);
-  show(expand_layout(x, shape), out);
+  for (int i = 0; i < 4; ++i) {
+    const Layout x = any_layout(in, 0, 4, 4);
+    Shape shape = in.shape(0, 2, 3);
+    for (const int64_t size : x.shape) shape.push_back(size == 1 ? in.integer(1, 4) : size);
+    show(expand_layout(x, shape), out);
+  }
 }
 
 EXERCISE(reshaped, "1.8") {
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 16; ++i) {
     const Layout x = any_layout(in, 0, 5, 4);
     const Shape shape = recut(in, x.shape.product());
     const std::optional<Layout> got = reshape_layout(x, shape);

@@ -1,5 +1,6 @@
 #include "tinytorch/core/storage.h"
 
+#include <atomic>
 #include <cstring>
 #include <thread>
 
@@ -85,15 +86,22 @@ EXERCISE(a_freed_block_stays, "1.2") {
     out.value(stays(allocate_block(static_cast<size_t>(in.integer(0, 300'000)))));
 }
 
+// In rounds that both threads begin at once.
 EXERCISE(holders_on_two_threads, "1.2") {
-  const auto times = static_cast<int>(in.integer(100'000, 200'000));
+  const int64_t times = in.integer(20'000, 30'000);
   Block* block = allocate_block(64);
   block->references = 1'000'000;
   for (const auto fn : {retain, release}) {
-    std::thread other([&] {
-      for (int i = 0; i < times; ++i) fn(block);
-    });
-    for (int i = 0; i < times; ++i) fn(block);
+    std::atomic<int> arrived{0};
+    const auto work = [&] {
+      for (int round = 1; round <= 8; ++round) {
+        ++arrived;
+        while (arrived < 2 * round) std::this_thread::yield();
+        for (int64_t i = 0; i < times; ++i) fn(block);
+      }
+    };
+    std::thread other(work);
+    work();
     other.join();
     out.value(static_cast<double>(block->references.load()));
   }
@@ -121,7 +129,7 @@ EXERCISE(stacks_of_free_blocks, "1.3") {
   for (const int c : classes) {
     count_of(c);
     out.value(count_of(c));
-    const auto made = in.integer(1, 30);
+    const auto made = in.integer(1, c == kSmallClasses - 1 ? 90 : 30);
     for (int64_t i = 0; i < made; ++i) {
       all.push_back(new_block(c));
       all.back()->next = nullptr;
@@ -138,9 +146,11 @@ EXERCISE(stacks_of_free_blocks, "1.3") {
     if (block && in.flag()) out.value(keep_free_block(block));
   }
   Block large = {};
-  large.size_class = kSmallClasses + static_cast<int>(in.integer(0, 100));
-  out.value(keep_free_block(&large));
-  out.value(take_free_block(large.size_class) == nullptr);
+  for (const int c : {kSmallClasses + static_cast<int>(in.integer(0, 100)), kAdopted, 1 << 28}) {
+    large.size_class = c;
+    out.value(keep_free_block(&large));
+    out.value(take_free_block(c) == nullptr);
+  }
 }
 
 EXERCISE(a_thread_of_its_own, "1.3") {
