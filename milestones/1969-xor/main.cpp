@@ -23,7 +23,7 @@ std::pair<Tensor, Tensor> points(int64_t n, uint64_t seed) {
 }
 
 milestone::Plan plan_of(const std::vector<int64_t>& layers) {
-  const auto train = points(400, 11), test = points(400, 12);
+  auto train = points(400, 11), test = points(400, 12);
   milestone::Plan plan;
   plan.model = [layers] { return nn::make<nn::Mlp>(layers); };
   plan.optimizer = [](const std::vector<Tensor>& parameters) {
