@@ -1,0 +1,15 @@
+// task: 0.1
+// test: caches.in_another_order
+// state: FAIL
+// cause: taken for the level
+for (int index = 0; index < 16; ++index) {
+  std::string cache = root;
+  cache += "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
+  const std::string level = first_line(cache + "level");
+  if (level.empty() || first_line(cache + "type") == "Instruction") continue;
+  const int64_t size = bytes_of(first_line(cache + "size"));
+  if (index == 0 || index == 1) machine.l1_bytes = size;
+  if (index == 2) machine.l2_bytes = size;
+  if (index == 3) machine.l3_bytes = size;
+  machine.line_bytes = bytes_of(first_line(cache + "coherency_line_size"));
+}

@@ -1,0 +1,17 @@
+// task: 0.4
+// test: measured.odd_number_of_runs
+// state: FAIL
+// cause: times are nanoseconds
+fn();
+std::vector<double> times;
+for (int run = 0; run < repeats; ++run) {
+  const int64_t begin = now();
+  fn();
+  times.push_back(static_cast<double>(now() - begin) * 1e-3);
+}
+std::sort(times.begin(), times.end());
+const size_t middle = times.size() / 2;
+stats.median = times.size() % 2 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
+stats.min = times.front();
+stats.max = times.back();
+stats.runs = repeats;

@@ -1,0 +1,12 @@
+// task: 0.6
+// region: 0.6a
+// test: cycle.has_no_pattern
+// state: FAIL
+// cause: stays nearby
+for (size_t i = 0; i < count; ++i) next[i] = static_cast<uint32_t>(i);
+uint64_t random = 1;
+for (size_t i = count - 1; i > 0; --i) {
+  random = random * 6364136223846793005U + 1442695040888963407U;  // Knuth's MMIX generator
+  const size_t reach = std::min<size_t>(i, 20);
+  std::swap(next[i], next[i - 1 - (random >> 32) % reach]);
+}

@@ -1,0 +1,19 @@
+// task: 0.6
+// region: 0.6b
+// test: chase.uses_the_memory_it_was_told
+// state: FAIL
+// cause: share a cache line
+constexpr size_t kStride = 1;  // one entry a cache line
+const size_t lines = static_cast<size_t>(bytes) / 64;
+const std::vector<uint32_t> cycle = random_cycle(lines);
+const Storage memory = Storage::allocate(lines * 4);
+auto* next = static_cast<uint32_t*>(memory.data());
+for (size_t i = 0; i < lines; ++i) next[i * kStride] = cycle[i];
+
+constexpr int kSteps = 20'000;
+uint32_t at = 0;
+const auto chase = [&] {
+  for (int step = 0; step < kSteps; ++step) at = next[at * kStride];
+  keep(&at);
+};
+nanoseconds = measure_ns(chase, 15, now).min / kSteps;
