@@ -40,6 +40,12 @@ target_precompile_headers(lab_pch_quick PRIVATE ${TINYTORCH_COMMON_HEADERS})
 target_compile_options(lab_pch_quick PRIVATE -O1 $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 add_dependencies(lab lab_pch_quick)
 
+# Before the library: a function of the standard library that fmt refers to would else be taken from an
+# object of ours that happens to hold a copy, and with it the reference of what the student wrote.
+include(CheckCXXSymbolExists)
+check_cxx_symbol_exists(__GLIBCXX__ string TINYTORCH_GLIBCXX)
+set(TINYTORCH_LAB_STANDARD_LIBRARY $<$<BOOL:${TINYTORCH_GLIBCXX}>:-lstdc++>)
+
 string(TOUPPER "${CMAKE_BUILD_TYPE}" config)
 set(flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${config}}")
 if(TINYTORCH_MOLD)
@@ -64,6 +70,7 @@ function(tinytorch_lab_program program kind own common)
 ${flag_lines}
 $<JOIN:${objects},\n>
 @student@
+${TINYTORCH_LAB_STANDARD_LIBRARY}
 $<TARGET_FILE:tinytorch>
 $<TARGET_FILE:fmt::fmt>
 $<TARGET_FILE:hwy::hwy>

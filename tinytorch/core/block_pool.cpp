@@ -11,6 +11,7 @@
 #include <mutex>
 #include <new>
 
+#include "tinytorch/core/buffer.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/memory.h"
 
@@ -312,6 +313,15 @@ void return_block(Block* block) {
     const std::lock_guard<std::mutex> lock(g_pool.mutex);
     g_pool.give_back(mine);
   }
+}
+
+Buffer::Buffer(size_t bytes) : block_(new_block(size_class_of(bytes))), data_(block_->data) {
+  begin_use(block_, bytes);
+}
+
+Buffer::~Buffer() {
+  end_use(block_);
+  return_block(block_);
 }
 
 Block* adopt_block(void* data, size_t bytes, void (*drop)(void* context), void* context) {

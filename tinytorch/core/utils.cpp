@@ -9,11 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tinytorch/core/buffer.h"
 #include "tinytorch/core/cpu.h"
 #include "tinytorch/core/error.h"
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/core/peak.h"
-#include "tinytorch/core/storage.h"
 
 namespace tinytorch {
 
@@ -124,7 +124,7 @@ double copy_bandwidth(int64_t bytes, Clock now) {
   double gigabytes_per_second = 0;
   // tito:begin 0.5
   const size_t size = static_cast<size_t>(bytes);
-  const Storage from = Storage::allocate(size), to = Storage::allocate(size);
+  const Buffer from(size), to(size);
   std::memset(from.data(), 1, size);
   std::memset(to.data(), 2, size);
   const int64_t copies = std::clamp<int64_t>((int64_t{32} << 20) / bytes, 1, 20'000);
@@ -164,7 +164,7 @@ double random_read_ns(int64_t bytes, Clock now) {
   constexpr size_t kStride = 64 / sizeof(uint32_t);  // one entry a cache line
   const size_t lines = static_cast<size_t>(bytes) / 64;
   const std::vector<uint32_t> cycle = random_cycle(lines);
-  const Storage memory = Storage::allocate(lines * 64);
+  const Buffer memory(lines * 64);
   auto* next = static_cast<uint32_t*>(memory.data());
   for (size_t i = 0; i < lines; ++i) next[i * kStride] = cycle[i];
 

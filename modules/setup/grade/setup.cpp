@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
 
 #include "modules/harness/exercise.h"
+#include "tinytorch/core/buffer.h"
 #include "tinytorch/core/memory_stats.h"
 #include "tinytorch/core/utils.h"
 
@@ -147,21 +149,24 @@ namespace {
 
 // Whether a rate lies near that of a copy that is timed here and now; the best of some attempts.
 bool near_a_copy(int64_t bytes) {
-  std::vector<char> from(static_cast<size_t>(bytes), 1), to(from.size(), 2);
+  const auto size = static_cast<size_t>(bytes);
+  const Buffer from(size), to(size);
+  std::memset(from.data(), 1, size);
+  std::memset(to.data(), 2, size);
   const int64_t times = std::max<int64_t>((int64_t{16} << 20) / bytes, 1);
+  const double moved = 2.0 * static_cast<double>(bytes * times);
   double own = 0, theirs = 0;
-  for (int attempt = 0; attempt < 10; ++attempt) {
+  for (int attempt = 1; attempt <= 20; ++attempt) {
     for (int run = 0; run < 9; ++run) {
       const int64_t begin = thread_ns();
       for (int64_t i = 0; i < times; ++i) {
-        std::copy(from.begin(), from.end(), to.begin());
+        std::memcpy(to.data(), from.data(), size);
         asm volatile("" : : "r"(to.data()) : "memory");
       }
-      own = std::max(
-          own, 2.0 * static_cast<double>(bytes * times) / static_cast<double>(thread_ns() - begin));
+      own = std::max(own, moved / static_cast<double>(thread_ns() - begin));
     }
     theirs = std::max(theirs, copy_bandwidth(bytes, thread_ns));
-    if (attempt > 1 && theirs > 0.7 * own && theirs < 1.6 * own) return true;
+    if (attempt >= 3 && theirs > 0.7 * own && theirs < 1.6 * own) return true;
   }
   return false;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "modules/setup/tests/invariants.h"
+#include "tinytorch/core/utils.h"
 
 namespace tinytorch::check {
 
@@ -23,7 +24,7 @@ inline void use(const void* data) {
 }
 
 // Both measure the same, and noise only makes both worse. So the best of each is compared, again
-// and again until they agree; after `kAttempts` they do not. The result is theirs / ours.
+// and again until they agree; after some seconds they do not. The result is theirs / ours.
 struct Comparison {
   double ratio = 0, theirs = 0, ours = 0;
   bool agrees = false;
@@ -31,17 +32,21 @@ struct Comparison {
 inline Comparison compare(const std::function<double()>& theirs,
                           const std::function<double()>& ours, bool larger_is_better, double least,
                           double most) {
-  constexpr int kAttempts = 12, kLeastAttempts = 3;
+  constexpr int kLeastAttempts = 3, kMostAttempts = 40;
+  constexpr int64_t kPatience = 3'000'000'000;
+  const int64_t begin = Timer::now_ns();
   Comparison best;
-  for (int attempt = 0; attempt < kAttempts && !best.agrees; ++attempt) {
+  for (int attempt = 1; attempt <= kMostAttempts; ++attempt) {
     const double a = theirs(), b = ours();
     const auto better = [&](double x, double y) {
       return larger_is_better ? std::max(x, y) : std::min(x, y);
     };
-    best.theirs = attempt ? better(best.theirs, a) : a;
-    best.ours = attempt ? better(best.ours, b) : b;
+    best.theirs = attempt > 1 ? better(best.theirs, a) : a;
+    best.ours = attempt > 1 ? better(best.ours, b) : b;
     best.ratio = best.theirs / best.ours;
-    best.agrees = attempt + 1 >= kLeastAttempts && best.ratio >= least && best.ratio <= most;
+    if (attempt < kLeastAttempts) continue;
+    best.agrees = best.ratio >= least && best.ratio <= most;
+    if (best.agrees || Timer::now_ns() - begin > kPatience) break;
   }
   return best;
 }

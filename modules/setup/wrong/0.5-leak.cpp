@@ -3,9 +3,8 @@
 // state: FAIL
 // cause: a leak
 const size_t size = static_cast<size_t>(bytes);
-const Storage from = Storage::allocate(size), to = Storage::allocate(size);
-static std::vector<Storage> kept;
-kept.push_back(from);
+const Buffer& from = *new Buffer(size);
+const Buffer to(size);
 std::memset(from.data(), 1, size);
 std::memset(to.data(), 2, size);
 const int64_t copies = std::clamp<int64_t>((int64_t{32} << 20) / bytes, 1, 20'000);

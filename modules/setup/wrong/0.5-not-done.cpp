@@ -3,7 +3,7 @@
 // state: FAIL
 // cause: the copy was not done
 const size_t size = static_cast<size_t>(bytes);
-const Storage from = Storage::allocate(size), to = Storage::allocate(size);
+const Buffer from(size), to(size);
 std::memset(from.data(), 1, size);
 std::memset(to.data(), 2, size);
 const int64_t copies = std::clamp<int64_t>((int64_t{32} << 20) / bytes, 1, 20'000);

@@ -6,7 +6,7 @@
 constexpr size_t kStride = 1;  // one entry a cache line
 const size_t lines = static_cast<size_t>(bytes) / 64;
 const std::vector<uint32_t> cycle = random_cycle(lines);
-const Storage memory = Storage::allocate(lines * 4);
+const Buffer memory(lines * 4);
 auto* next = static_cast<uint32_t*>(memory.data());
 for (size_t i = 0; i < lines; ++i) next[i * kStride] = cycle[i];
 

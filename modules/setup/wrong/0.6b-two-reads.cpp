@@ -1,12 +1,12 @@
 // task: 0.6
 // region: 0.6b
-// test: chase.in_the_first_cache
+// test: chase.beyond_the_second_cache
 // state: FAIL
 // cause: more than one read
 constexpr size_t kStride = 64 / sizeof(uint32_t);  // one entry a cache line
 const size_t lines = static_cast<size_t>(bytes) / 64;
 const std::vector<uint32_t> cycle = random_cycle(lines);
-const Storage memory = Storage::allocate(lines * 64);
+const Buffer memory(lines * 64);
 auto* next = static_cast<uint32_t*>(memory.data());
 for (size_t i = 0; i < lines; ++i) next[i * kStride] = cycle[i];
 

@@ -1,7 +1,7 @@
 // task: 0.7
-// test: fresh.time_of_one_page
+// test: fresh.only_the_writes_are_timed
 // state: FAIL
-// cause: one write a page
+// cause: munmap is timed, too
 const size_t pages = static_cast<size_t>(bytes) / page;
 double best = 1e18;
 for (int trial = 0; trial < 7; ++trial) {
@@ -9,10 +9,10 @@ for (int trial = 0; trial < 7; ++trial) {
       mmap(nullptr, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw Error("fresh_page_ns: the system has no memory left.");
   madvise(memory, pages * page, MADV_NOHUGEPAGE);
-  char* byte = static_cast<char*>(memory);
   const int64_t begin = now();
-  for (size_t i = 0; i < pages; ++i) for (size_t k = 0; k < page; ++k) *const_cast<volatile char*>(byte + i * page + k) = 1;
-  best = std::min(best, static_cast<double>(now() - begin));
+  char* byte = static_cast<char*>(memory);
+  for (size_t i = 0; i < pages; ++i) byte[i * page] = 1;
   munmap(memory, pages * page);
+  best = std::min(best, static_cast<double>(now() - begin));
 }
 nanoseconds = best / static_cast<double>(pages);
