@@ -25,8 +25,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kCases = 24;      // of an exercise
-constexpr int kSpeedCases = 2;  // of one whose time counts
+constexpr int kCases = 24;            // of an exercise
+constexpr int kLeastCases = 3;        // of one that takes long: no more than fit into
+constexpr double kCaseSeconds = 0.2;  // the reference's time for all of them
+constexpr int kSpeedCases = 2;        // of one whose time counts
 constexpr size_t kCaseBytes = 64;
 constexpr uintmax_t kMostBytes = 1 << 20;  // of a submitted file
 constexpr int kCompiler = 90;              // its user, counted from a worker's
@@ -210,15 +212,20 @@ class Grader {
     fs::copy_file(program, copy);
     sheet.exercises = list_exercises(copy);
     Examinee reference(examined(copy, module, 0));
-    for (const Exercise& exercise : sheet.exercises)
-      for (int i = 0; i < (exercise.speed ? kSpeedCases : kCases); ++i) {
+    for (const Exercise& exercise : sheet.exercises) {
+      std::vector<Sheet::Case>& cases = sheet.cases[exercise.name];
+      double seconds = 0;
+      const int most = exercise.speed ? kSpeedCases : kCases;
+      for (int i = 0; i < most && (i < kLeastCases || seconds < kCaseSeconds); ++i) {
         Sheet::Case one{random_bytes(seed, kCaseBytes), {}};
         one.answer = reference.ask(exercise.name, one.bytes);
+        seconds += one.answer.seconds;
         if (one.answer.state == Answer::State::kCrash || one.answer.state == Answer::State::kTodo)
           throw cli::EnvironmentError(fmt::format("{}: the reference does not answer {}: {}",
                                                   module.name, exercise.name, one.answer.text));
-        sheet.cases[exercise.name].push_back(std::move(one));
+        cases.push_back(std::move(one));
       }
+    }
     return sheet;
   }
 
