@@ -35,6 +35,7 @@ struct alignas(64) PoolBlock : Block {
   PoolBlock *left, *right;               // neighbours in the region, by address
   PoolBlock *list_next, *list_previous;  // in the free list of a large class
   PoolBlock* next_region;                // of a region's first block
+  size_t serves;                         // the bytes that it was taken for, while it is used
   bool free;
 };
 
@@ -80,7 +81,9 @@ class BlockPool {
   char* slab_ = nullptr;                     // the uncut part of the newest slab
   size_t slab_left_ = 0;
   size_t region_bytes_ = 0;  // in all regions
-  size_t used_bytes_ = 0;    // of them in large blocks that are not free
+  // Bytes that large blocks were taken for. Not their capacities, which depend on how the pieces
+  // happen to lie: a loop that repeats its requests comes to the same sum each time.
+  size_t used_bytes_ = 0;
   bool freed_since_merge_ = false;
 };
 
@@ -204,7 +207,8 @@ PoolBlock* BlockPool::take_large(size_t bytes) {
   if (!block) return nullptr;
   remove(block);
   split(block, bytes);
-  used_bytes_ += block->capacity;
+  block->serves = bytes;
+  used_bytes_ += bytes;
   if (region_bytes_ - used_bytes_ < region_bytes_ / kLeastSpare) add_region(0);
   return block;
 }
@@ -249,7 +253,7 @@ void BlockPool::give_back(PoolBlock* block) {
     small_[block->size_class] = block;
   } else {
     freed_since_merge_ = true;
-    used_bytes_ -= block->capacity;
+    used_bytes_ -= block->serves;
     push(block);
   }
 }
