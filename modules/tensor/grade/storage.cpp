@@ -1,6 +1,11 @@
 #include "tinytorch/core/storage.h"
 
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -23,6 +28,8 @@ void show(const Block* block, size_t asked, Output& out) {
 double live() {
   return static_cast<double>(memory_stats().live_bytes);
 }
+
+volatile sig_atomic_t naps = 0;
 
 int count_of(int size_class) {  // free blocks of this thread; they are gone then
   int count = 0;
@@ -86,25 +93,36 @@ EXERCISE(a_freed_block_stays, "1.2") {
     out.value(stays(allocate_block(static_cast<size_t>(in.integer(0, 300'000)))));
 }
 
-// In rounds that both threads begin at once.
+// An alarm stops this thread anywhere, between a load and its store too, while the other goes on.
 EXERCISE(holders_on_two_threads, "1.2") {
-  const int64_t times = in.integer(20'000, 30'000);
-  Block* block = allocate_block(64);
-  block->references = 1'000'000;
+  constexpr int64_t kMany = int64_t{1} << 40;
+  Block* block = allocate_block(static_cast<size_t>(in.integer(1, 2000)));
+  struct sigaction nap = {}, before = {};
+  nap.sa_handler = [](int) {
+    naps = naps + 1;
+    const timespec time = {0, 100'000};
+    nanosleep(&time, nullptr);
+  };
+  nap.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &nap, &before);
+  const itimerval often = {{0, 300}, {0, 300}}, never = {};
   for (const auto fn : {retain, release}) {
-    std::atomic<int> arrived{0};
-    const auto work = [&] {
-      for (int round = 1; round <= 8; ++round) {
-        ++arrived;
-        while (arrived < 2 * round) std::this_thread::yield();
-        for (int64_t i = 0; i < times; ++i) fn(block);
-      }
-    };
-    std::thread other(work);
-    work();
+    block->references = kMany;
+    std::atomic<bool> begun{false}, done{false};
+    int64_t here = 0, there = 0;
+    std::thread other([&] {
+      for (begun = true; !done; ++there) fn(block);
+    });
+    while (!begun) std::this_thread::yield();
+    naps = 0;
+    setitimer(ITIMER_REAL, &often, nullptr);
+    for (; naps < 5; ++here) fn(block);
+    setitimer(ITIMER_REAL, &never, nullptr);
+    done = true;
     other.join();
-    out.value(static_cast<double>(block->references.load()));
+    out.value(static_cast<double>(std::abs(block->references.load() - kMany) - here - there));
   }
+  sigaction(SIGALRM, &before, nullptr);
   block->references = 1;
   release(block);
 }
