@@ -275,7 +275,7 @@ std::string environment_report() {
   for (const auto& [name, value] : entries) width = std::max(width, name.size());
   std::string text;
   for (const auto& [name, value] : entries)
-    text += name + std::string(width - name.size() + 2, ' ') + value + "\n";
+    text.append(name).append(width - name.size() + 2, ' ').append(value).append("\n");
   return text;
 }
 
