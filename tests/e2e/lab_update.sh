@@ -36,8 +36,8 @@ one_object 'says what it did' '(.updated | index("modules/tensor/core/tensor.cpp
 check 'the new lines are there' grep -q 'second edition' "$mine"
 for id in 1.0 1.5 1.6; do
   region "$mine" "$id" >now
-  region before "$id" >then
-  check "the body of $id came along" cmp now then
+  region before "$id" >earlier
+  check "the body of $id came along" cmp now earlier
 done
 check 'what was not begun is the new starter' sh -c 'grep -A9 "tito:begin 1.4" "$1" | tr -d "\"\n" |
   grep -q "Another  *question"' sh "$mine"

@@ -9,7 +9,7 @@ if ! command -v clang++-19 >/dev/null 2>&1; then
 fi
 check 'build of the fuzz targets' sh -c 'cmake --preset fuzz && cmake --build build/fuzz'
 for target in build/fuzz/tests/fuzz/fuzz_*; do
-  [ -x "$target" ] && [ -f "$target" ] || continue
+  { [ -x "$target" ] && [ -f "$target" ]; } || continue
   name=${target##*/fuzz_}
   # New inputs go to the first folder, which is thrown away.
   mkdir "$TEST_TMP/$name" || exit 1

@@ -15,6 +15,7 @@ else
   skip 'without the repository' 'this host makes no namespaces'
 fi
 there() { # COMMAND...: in the course, without what this test run has set
+  # shellcheck disable=SC2086 # several words, or none
   run env -u TINYTORCH_HOME -u TITO $hidden "$@"
 }
 there "$place/course/tito" init "$place/lab"

@@ -274,8 +274,12 @@ std::string environment_report() {
   size_t width = 0;
   for (const auto& [name, value] : entries) width = std::max(width, name.size());
   std::string text;
-  for (const auto& [name, value] : entries)
-    text.append(name).append(width - name.size() + 2, ' ').append(value).append("\n");
+  for (const auto& [name, value] : entries) {
+    text += name;
+    text.append(width + 2 - name.size(), ' ');
+    text += value;
+    text += '\n';
+  }
   return text;
 }
 
