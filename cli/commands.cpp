@@ -37,7 +37,7 @@ const std::vector<const Command*>& all_commands() {
       &kernels_command,  &doctor_command,    &selftest_command, &init_command,    &start_command,
       &test_command,     &hint_command,      &predict_command,  &measure_command, &reset_command,
       &solution_command, &status_command,    &debug_command,    &export_command,  &update_command,
-      &watch_command,    &milestone_command, &course_command,  &release_command, &grade_command,
+      &watch_command,    &milestone_command, &course_command,   &release_command, &grade_command,
   };
   return commands;
 }

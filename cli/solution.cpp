@@ -24,8 +24,7 @@ int run(const Args& args) {
                     task.id, task.id, task.id));
   if (record.solution.empty()) record.solution = green ? "after green" : "given up";
   lab.save();
-  const std::string text =
-      lab::task_text(lab::read_reference(lab.home, task.file), task);
+  const std::string text = lab::task_text(lab::read_reference(lab.home, task.file), task);
   if (args.json()) {
     print_json(
         {{"task", task.id}, {"file", task.file}, {"shown", record.solution}, {"text", text}});

@@ -2,10 +2,10 @@
 // toml++, the same in every file that needs it: two of its traps are disarmed by macros, and code
 // with and without them must not meet in one program.
 //
-// The traps of toml++ 3.3, found by tests/fuzz/toml.cpp. It asserts (and promises the compiler) that
-// a table's name begins with a letter, just before it refuses any other text ("[,]") in good order.
-// And it asks whether U+00A1 to U+0499 is a blank by a switch that takes such a character for
-// impossible, where it means "no".
+// The traps of toml++ 3.3, found by tests/fuzz/toml.cpp. It asserts (and promises the compiler)
+// that a table's name begins with a letter, just before it refuses any other text ("[,]") in good
+// order. And it asks whether U+00A1 to U+0499 is a blank by a switch that takes such a character
+// for impossible, where it means "no".
 #define TOML_ENABLE_FORMATTERS 0
 #if __has_include(<toml++/impl/preprocessor.h>)
 #include <toml++/impl/preprocessor.h>

@@ -29,7 +29,7 @@ struct TaskResult {
 struct Verdict {
   std::vector<TaskResult> tasks;
   std::vector<std::string> notes;  // what a student should know of their files beside the tasks
-  int compiled = 0;  // files
+  int compiled = 0;                // files
   double overlay_seconds = 0, compile_seconds = 0, link_seconds = 0, run_seconds = 0;
   double seconds() const { return overlay_seconds + compile_seconds + link_seconds + run_seconds; }
 };

@@ -25,8 +25,8 @@ struct SourceFile {
 // IoError ("NAME:LINE: ...") for markers that are not balanced and for an id that stands twice.
 SourceFile parse_source(std::string_view text, const std::string& name);
 
-// The code's tokens with a blank between them: comments, layout and the seams of string literals are
-// gone, so that two texts are equal when a compiler would see the same.
+// The code's tokens with a blank between them: comments, layout and the seams of string literals
+// are gone, so that two texts are equal when a compiler would see the same.
 std::string tokens(std::string_view code);
 
 // Why a body cannot stand for whole statements ("a '{' is not closed"); empty when it can.

@@ -9,5 +9,4 @@ for (size_t i = 0; i < inputs.size(); ++i) {
   edge.node = Ref<Node>(GraphAccess::gradient_node(x));
   edge.input = x.base()->output_nr;
 }
-for (size_t i = 0; i < outputs.size(); ++i)
-  GraphAccess::set_node(outputs[i]->base(), node, 0);
+for (size_t i = 0; i < outputs.size(); ++i) GraphAccess::set_node(outputs[i]->base(), node, 0);

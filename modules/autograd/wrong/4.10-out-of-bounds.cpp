@@ -16,10 +16,10 @@ for (int64_t n = 0; n < g.n; ++n) {
           const T weight = args.w[((o * group_in + c) * g.kh + p) * g.kw + q];
           for (int64_t i = 0; i < g.oh; ++i) {
             const int64_t row = i * g.stride_h + p * g.dil_h - g.pad_h;
-            
+
             for (int64_t j = 0; j < g.ow; ++j) {
               const int64_t col = j * g.stride_w + q * g.dil_w - g.pad_w;
-              
+
               dx[row * g.w + col] += dy[i * g.ow + j] * weight;
             }
           }

@@ -15,10 +15,10 @@ for (int64_t o = 0; o < g.o; ++o) {
           const T* x = args.x + (n * g.c + first_channel + c) * g.h * g.w;
           const T* dy = args.dy + (n * g.o + o) * g.oh * g.ow;
           for (int64_t i = 0; i < g.oh; ++i) {
-            const int64_t row = i * g.stride_h + p * g.dil_h ;
+            const int64_t row = i * g.stride_h + p * g.dil_h;
             if (row < 0 || row >= g.h) continue;
             for (int64_t j = 0; j < g.ow; ++j) {
-              const int64_t col = j * g.stride_w + q * g.dil_w ;
+              const int64_t col = j * g.stride_w + q * g.dil_w;
               if (col < 0 || col >= g.w) continue;
               sum += dy[i * g.ow + j] * x[row * g.w + col];
             }

@@ -8,6 +8,5 @@ if (!retain_graph) node->release_saved();
 for (int i = 0; i < results.size(); ++i) {
   const Edge& edge = node->edges[i];
   if (edge.node && results[i].defined())
-    add_gradient(edge.node->grads[static_cast<int>(edge.input)], results[i].clone(),
-                 create_graph);
+    add_gradient(edge.node->grads[static_cast<int>(edge.input)], results[i].clone(), create_graph);
 }

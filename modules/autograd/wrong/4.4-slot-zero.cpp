@@ -8,6 +8,5 @@ if (!retain_graph) node->release_saved();
 for (int i = 0; i < results.size(); ++i) {
   const Edge& edge = node->edges[i];
   if (edge.node && results[i].defined())
-    add_gradient(edge.node->grads[0], std::move(results[i]),
-                 create_graph);
+    add_gradient(edge.node->grads[0], std::move(results[i]), create_graph);
 }

@@ -6,5 +6,4 @@
 (void)target;
 
 const T everywhere = smoothing / static_cast<T>(classes);
-for (int64_t c = 0; c < classes; ++c)
-  dx[c] = g * (std::exp(x[c] - max) / sum - everywhere);
+for (int64_t c = 0; c < classes; ++c) dx[c] = g * (std::exp(x[c] - max) / sum - everywhere);

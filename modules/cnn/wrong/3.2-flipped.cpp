@@ -20,7 +20,8 @@ for (int64_t n = 0; n < g.n; ++n) {
             for (int64_t q = 0; q < g.kw; ++q) {
               const int64_t col = j * g.stride_w + q * g.dil_w - g.pad_w;
               if (col < 0 || col >= g.w) continue;
-              sum += x[(c * g.h + row) * g.w + col] * w[(c * g.kh + (g.kh - 1 - p)) * g.kw + (g.kw - 1 - q)];
+              sum += x[(c * g.h + row) * g.w + col] *
+                     w[(c * g.kh + (g.kh - 1 - p)) * g.kw + (g.kw - 1 - q)];
             }
           }
         }

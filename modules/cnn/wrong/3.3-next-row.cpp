@@ -10,7 +10,7 @@ for (int64_t c = 0; c < group_in; ++c) {
           const int64_t row = i * g.stride_h + p * g.dil_h - g.pad_h;
           const int64_t col = j * g.stride_w + q * g.dil_w - g.pad_w;
           const bool inside = row >= 0 && row < g.h && col >= 0 &&
-                            (c * g.h + row) * g.w + col < group_in * g.h * g.w;
+                              (c * g.h + row) * g.w + col < group_in * g.h * g.w;
           *columns++ = inside ? x[(c * g.h + row) * g.w + col] : T(0);
         }
       }

@@ -5,7 +5,7 @@
 const ConvGeometry& g = args.g;
 const int64_t group_in = g.c / g.groups, group_out = g.o / g.groups;
 const int64_t taps = group_in * g.kh * g.kw, pixels = g.oh * g.ow;
-std::vector<T> columns(static_cast<size_t>(taps * pixels));
+std::vector<T> columns(static_cast<size_t>(taps* pixels));
 for (int64_t n = 0; n < g.n; ++n) {
   for (int64_t group = 0; group < g.groups; ++group) {
     im2col(g, group_in, args.x + n * g.c * g.h * g.w, columns.data());

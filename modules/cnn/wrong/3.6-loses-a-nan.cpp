@@ -14,7 +14,7 @@ for (int64_t n = 0; n < g.n; ++n) {
             const int64_t row = i * g.stride_h + p - g.pad_h, col = j * g.stride_w + q - g.pad_w;
             if (row < 0 || row >= g.h || col < 0 || col >= g.w) continue;
             const T v = args.x[image_offset(args.layout, g.c, g.h, g.w, n, c, row, col)];
-                        if (winner < 0 || v > best) {
+            if (winner < 0 || v > best) {
               best = v;
               winner = p * g.kw + q;
             }

@@ -13,7 +13,8 @@ for (int64_t n = 0; n < g.n; ++n) {
           for (int64_t q = 0; q < g.kw; ++q) {
             const int64_t row = i * g.stride_h + p - g.pad_h, col = j * g.stride_w + q - g.pad_w;
             const bool inside = row >= 0 && row < g.h && col >= 0 && col < g.w;
-              const T v = inside ? args.x[image_offset(args.layout, g.c, g.h, g.w, n, c, row, col)] : T(0);
+            const T v =
+                inside ? args.x[image_offset(args.layout, g.c, g.h, g.w, n, c, row, col)] : T(0);
             const bool first_nan = v != v && best == best;
             if (winner < 0 || v > best || first_nan) {
               best = v;

@@ -6,7 +6,7 @@ machine.cores = usable_cpus();
 machine.cpu = value_of(root + "/proc/cpuinfo", "model name");
 if (machine.cpu.empty()) machine.cpu = "unknown";
 std::string flags = value_of(root + "/proc/cpuinfo", "flags");
-  // ARM
+// ARM
 flags = " " + flags + " ";
 for (const char* name :
      {"amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "fma", "sve", "asimd"})

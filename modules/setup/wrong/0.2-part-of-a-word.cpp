@@ -10,8 +10,7 @@ if (flags.empty()) flags = value_of(root + "/proc/cpuinfo", "Features");  // ARM
 flags = " " + flags + " ";
 for (const char* name :
      {"amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "fma", "sve", "asimd"})
-  if (flags.find(name) != std::string::npos)
-    machine.isa.emplace_back(name);
+  if (flags.find(name) != std::string::npos) machine.isa.emplace_back(name);
 machine.memory_bytes = bytes_of(value_of(root + "/proc/meminfo", "MemTotal"));
 const std::string pages = first_line(root + "/sys/kernel/mm/transparent_hugepage/enabled");
 const size_t open = pages.find('['), close = pages.find(']');

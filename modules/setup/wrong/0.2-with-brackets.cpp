@@ -15,6 +15,5 @@ for (const char* name :
 machine.memory_bytes = bytes_of(value_of(root + "/proc/meminfo", "MemTotal"));
 const std::string pages = first_line(root + "/sys/kernel/mm/transparent_hugepage/enabled");
 const size_t open = pages.find('['), close = pages.find(']');
-machine.huge_pages = open < close && close != std::string::npos
-                         ? pages.substr(open, close - open + 1)
-                         : "unknown";
+machine.huge_pages =
+    open < close && close != std::string::npos ? pages.substr(open, close - open + 1) : "unknown";

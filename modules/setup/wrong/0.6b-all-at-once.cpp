@@ -13,7 +13,8 @@ for (size_t i = 0; i < lines; ++i) next[i * kStride] = cycle[i];
 constexpr int kSteps = 20'000;
 uint32_t at = 0;
 const auto chase = [&] {
-  for (int step = 0; step < kSteps; ++step) at += next[cycle[static_cast<size_t>(step) % lines] * kStride];
+  for (int step = 0; step < kSteps; ++step)
+    at += next[cycle[static_cast<size_t>(step) % lines] * kStride];
   keep(&at);
 };
 nanoseconds = measure_ns(chase, 15, now).min / kSteps;

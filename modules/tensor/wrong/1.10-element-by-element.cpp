@@ -10,8 +10,7 @@ for (int64_t k = 0; k < count; ++k) {
   int64_t rest = k;
   for (int j = 0; j < args.operands; ++j) data[j] = args.data[j];
   for (int d = rank - 1; d >= 0; --d) {
-    for (int j = 0; j < args.operands; ++j)
-      data[j] += rest % args.shape[d] * args.stride[j][d];
+    for (int j = 0; j < args.operands; ++j) data[j] += rest % args.shape[d] * args.stride[j][d];
     rest /= args.shape[d];
   }
   args.row(data, step, 1, args.params);

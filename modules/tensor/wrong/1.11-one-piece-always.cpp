@@ -3,4 +3,4 @@
 // state: FAIL
 // cause: copied as one piece
 static_cast<void>(step);
-std::memcpy(data[0], data[1], static_cast<size_t>(n * item));
+std::memcpy(data[0], data[1], static_cast<size_t>(n* item));

@@ -9,8 +9,7 @@ int from = x.shape.rank() - 1;
 while (from >= 0) {
   int64_t run = x.shape[from];
   const int64_t unit = x.strides[from];
-  while (from > 0 && (x.strides[from - 1] == unit * run))
-    run *= x.shape[--from];
+  while (from > 0 && (x.strides[from - 1] == unit * run)) run *= x.shape[--from];
   --from;
   int64_t filled = 1;
   while (to >= 0 && (filled < run || shape[to] == 1)) {

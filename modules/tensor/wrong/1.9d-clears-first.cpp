@@ -5,5 +5,5 @@
 // cause: the output was written before
 for (int64_t i = 0; i < n; ++i) *reinterpret_cast<T*>(data[0] + i * step[0]) = 0;
 for (int64_t i = 0; i < n; ++i)
-  *reinterpret_cast<T*>(data[0] + i * step[0]) +=
-      std::exp(*reinterpret_cast<const T*>(data[1] + i * step[1]));
+  *reinterpret_cast<T*>(data[0] + i * step[0]) += std::exp(
+      *reinterpret_cast<const T*>(data[1] + i * step[1]));

@@ -109,7 +109,8 @@ TEST(Measure, MemoryAndArithmeticSpeedsArePlausible) {
   EXPECT_GT(random_read_ns(128), 0);
   EXPECT_THROW(random_read_ns(64), ConfigError);
 
-  // Sanitizers look at every step, and neighbours may take half of a core; an error of units is more.
+  // Sanitizers look at every step, and neighbours may take half of a core; an error of units is
+  // more.
 #ifdef __SANITIZE_ADDRESS__
   constexpr double kLeast = 0.01;
 #else
