@@ -38,7 +38,8 @@ void take(const lab::Module& module, const std::vector<std::string>& words,
       throw ConfigError(fmt::format("predict: module {} asks for no '{}'. Did you mean '{}'?",
                                     module.name, id, nearest_name(id, known)));
     const auto value = at == std::string::npos ? std::nullopt : number_in(word.substr(at + 1));
-    if (!value) throw ConfigError(fmt::format("predict: give a number: {}=12.5", id));
+    if (!value || !(*value > 0))
+      throw ConfigError(fmt::format("predict: give a number above 0: {}=12.5", id));
     answers[id] = *value;
   }
 }

@@ -38,6 +38,7 @@ int run(const Args& args) {
              module.book);
   fmt::print("Chapter  {}README.md\n", folder);
   for (const std::string& file : module.files()) fmt::print("File     {}{}\n", folder, file);
+  fmt::print("Headers  {}/tinytorch, to read\n", lab.home);
   if (!next) {
     fmt::print("\nEvery task passes. Next: ./tito export {}\n", module.name);
     return kOk;

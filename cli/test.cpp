@@ -7,6 +7,7 @@
 #include "cli/lab/judge.h"
 #include "cli/lab/state.h"
 #include "cli/output.h"
+#include "cli/overview.h"
 
 namespace tinytorch::cli {
 
@@ -124,6 +125,7 @@ int run(const Args& args) {
     print_json({{"passed", passed}, {"tasks", tasks}, {"modules", list}});
   else
     fmt::print("{} of {} {} done\n", passed, tasks, tasks == 1 ? "task" : "tasks");
+  if (!args.json() && passed == tasks) fmt::print("Next: {}\n", lab_next_step(lab));
   return passed == tasks ? kOk : kCheckFailed;
 }
 

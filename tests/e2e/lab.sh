@@ -113,6 +113,8 @@ expect 'an unknown prediction names the known ones' 2 'Did you mean'
 first=$(sed -n 's/^# \([a-z0-9_]*\) = .*/\1/p' "$lab/modules/tensor/predictions.toml" | head -n 1)
 run "$lab/tito" predict tensor "$first=abc"
 expect 'a prediction is a number' 2 'give a number'
+run "$lab/tito" predict tensor "$first=-3"
+expect 'above 0' 2 'above 0'
 run "$lab/tito" predict tensor "$first=2.5" --json
 one_object 'a prediction is kept' ".predictions | any(.id == \"$first\" and .value == 2.5)"
 cp "$mine" "$TEST_TMP/before-reset"
