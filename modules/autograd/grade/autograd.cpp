@@ -129,17 +129,19 @@ EXERCISE(record_outputs, "4.1") {
 }
 
 EXERCISE(order_of_a_graph, "4.2") {
-  const Graph graph(in, 2, in.integer(3, 12), true);
-  std::vector<Tensor> roots, gradients;
-  const int64_t count = in.integer(1, 3);
-  for (int64_t i = 0; i < count; ++i) {
-    const Tensor& root = graph.values[static_cast<size_t>(
-        in.integer(2, static_cast<int64_t>(graph.values.size()) - 1))];
-    roots.push_back(root);
-    gradients.push_back(draw(in, root.shape(), false));
+  for (int number = 0; number < 3; ++number) {
+    const Graph graph(in, 2, in.integer(3, 12), true);
+    std::vector<Tensor> roots, gradients;
+    const int64_t count = in.integer(1, 3);
+    for (int64_t i = 0; i < count; ++i) {
+      const Tensor& root = graph.values[static_cast<size_t>(
+          in.integer(2, static_cast<int64_t>(graph.values.size()) - 1))];
+      roots.push_back(root);
+      gradients.push_back(draw(in, root.shape(), false));
+    }
+    for (int run = 0; run < 2; ++run)
+      for (const Tensor& g : grad(roots, graph.leaves, gradients, true)) out.all(list(g), kF64);
   }
-  for (int run = 0; run < 2; ++run)
-    for (const Tensor& g : grad(roots, graph.leaves, gradients, true)) out.all(list(g), kF64);
 }
 
 EXERCISE(order_of_a_deep_graph, "4.2") {
