@@ -127,6 +127,13 @@ std::string tokens(std::string_view code) {
 }
 
 std::string why_not_whole(std::string_view body) {
+  while (true) {  // directives at the end, such as #endif, end no statement
+    body = body.substr(0, body.find_last_not_of(" \t\r\n") + 1);
+    const size_t line = body.rfind('\n') + 1;  // 0 where there is one line
+    const size_t first = body.find_first_not_of(" \t", line);
+    if (first == std::string_view::npos || body[first] != '#') break;
+    body = body.substr(0, line);
+  }
   std::string closers, last, why;  // the brackets that must still close, innermost last
   each_token(body, [&](std::string_view token) {
     const char c = token[0];

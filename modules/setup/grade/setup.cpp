@@ -164,6 +164,7 @@ bool near_a_copy(int64_t bytes) {
   const double moved = 2.0 * static_cast<double>(bytes * times);
   double own = 0, theirs = 0;
   for (int attempt = 1; attempt <= 20; ++attempt) {
+    if (attempt % 5 == 0) own = theirs = 0;  // a clock that jumped once spoils no more than that
     for (int run = 0; run < 9; ++run) {
       const int64_t begin = thread_ns();
       for (int64_t i = 0; i < times; ++i) {
@@ -237,12 +238,13 @@ double own_chase(int64_t bytes) {
 bool near_a_chase() {
   constexpr int64_t kNear = 8 << 10, kFar = 16 << 20;
   double own[2] = {1e18, 1e18}, theirs[2] = {1e18, 1e18};
-  for (int attempt = 1; attempt <= 10; ++attempt) {
+  for (int attempt = 1; attempt <= 12; ++attempt) {
+    if (attempt % 4 == 0) own[0] = own[1] = theirs[0] = theirs[1] = 1e18;
     own[0] = std::min(own[0], own_chase(kNear)), own[1] = std::min(own[1], own_chase(kFar));
     theirs[0] = std::min(theirs[0], random_read_ns(kNear, thread_ns));
     theirs[1] = std::min(theirs[1], random_read_ns(kFar, thread_ns));
     const double ratio = (theirs[1] - theirs[0]) / (own[1] - own[0]);
-    if (attempt >= 3 && ratio > 0.5 && ratio < 2) return true;
+    if (attempt % 4 > 1 && ratio > 0.5 && ratio < 2) return true;
   }
   return false;
 }
@@ -257,13 +259,13 @@ EXERCISE(chases, "0.6") {
   const int64_t before = memory_stats().live_bytes;
   reset_peak_memory();
   const int64_t large = in.integer(12, 20) << 20;
-  double near = 1e18, far = 1e18;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    near = std::min(near, random_read_ns(in.integer(4, 12) << 10, thread_ns));
-    far = std::min(far, random_read_ns(large, thread_ns));
+  bool right = false;
+  for (int attempt = 0; attempt < 6 && !right; ++attempt) {
+    const double near = random_read_ns(in.integer(4, 12) << 10, thread_ns);
+    const double far = random_read_ns(large, thread_ns);
+    right = near > 0.2 && near < 50 && far > 3 * near && far < 2000;
   }
-  out.value(near > 0.2 && near < 50);
-  out.value(far > 3 * near && far < 2000);
+  out.value(right);
   out.value(memory_stats().peak_bytes - before >= large / 64 * 64);
   out.value(static_cast<double>(memory_stats().live_bytes - before));
 }
@@ -341,7 +343,8 @@ double peak_by_made_up_clock(int threads, int64_t first_step) {
 bool near_a_burst() {
   static int64_t rounds = 500;
   double own = 0, theirs = 0;
-  for (int attempt = 1; attempt <= 10; ++attempt) {
+  for (int attempt = 1; attempt <= 12; ++attempt) {
+    if (attempt % 4 == 0) own = theirs = 0;
     for (int run = 0; run < 10; ++run) {
       const int64_t begin = thread_ns();
       const auto operations = static_cast<double>(multiply_add_burst(rounds));
@@ -350,7 +353,7 @@ bool near_a_burst() {
       if (ns < 5e5) rounds *= 2;
     }
     theirs = std::max(theirs, peak_gflops(1, thread_ns));
-    if (attempt >= 3 && theirs > 0.75 * own && theirs < 1.35 * own) return true;
+    if (attempt % 4 > 1 && theirs > 0.75 * own && theirs < 1.35 * own) return true;
   }
   return false;
 }

@@ -87,6 +87,9 @@ TEST(Region, WholeStatementsOnly) {
   EXPECT_EQ(why_not_whole("} int g() {"), "a '}' closes nothing");
   EXPECT_EQ(why_not_whole("f(];"), "a ']' closes nothing");
   EXPECT_EQ(why_not_whole("return 1"), "its last statement has no ';'");
+  EXPECT_EQ(why_not_whole("#if A\nf();\n#else\ng();\n  #endif\n\n"), "");
+  EXPECT_EQ(why_not_whole("#if A\nf()\n#endif"), "its last statement has no ';'");
+  EXPECT_EQ(why_not_whole("#endif"), "");
 }
 
 TEST(Starter, ThrowsForItsTasksAndLeavesTheRest) {
