@@ -488,6 +488,7 @@ class Grader {
   }
 
   const GradeRequest& request_;
+  const Orphans orphans_;
   const WorkFolder work_;
   const Sandbox sandbox_;
   std::string prebuilt_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +11,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "tinytorch/core/error.h"
 
@@ -20,6 +26,58 @@ namespace {
 
 [[noreturn]] void fail(const char* what) {
   throw IoError(std::string(what) + ": " + std::strerror(errno));
+}
+
+// The programs that we began and wait for; any other child of ours is an orphan.
+struct Children {
+  std::mutex mutex;
+  std::set<pid_t> pids;
+  bool adopts = false;
+};
+Children& children() {
+  static Children all;
+  return all;
+}
+
+// fork, in which the child is one of ours before anybody can take it for an orphan.
+pid_t begin() {
+  const std::lock_guard lock(children().mutex);
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child > 0) children().pids.insert(child);
+  return child;
+}
+
+// Reaps those that have ended; are there others? With `children().mutex` held.
+bool reap_orphans() {
+  bool others = false;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream list(task.path() / "children");
+    for (pid_t pid; list >> pid;)
+      if (!children().pids.contains(pid) && waitpid(pid, nullptr, WNOHANG) == 0) others = true;
+  }
+  return others;
+}
+
+// It stays unreaped, so that its number is nobody else's.
+bool has_ended(pid_t child, int flags) {
+  siginfo_t info = {};
+  while (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT | flags) != 0)
+    if (errno != EINTR) fail("waitid");
+  return info.si_pid == child;
+}
+
+// Ends it and what it left running.
+void end(pid_t child, Outcome& outcome) {
+  kill(-child, SIGKILL);
+  has_ended(child, 0);
+  const std::lock_guard lock(children().mutex);
+  int status = 0;
+  waitpid(child, &status, 0);
+  children().pids.erase(child);
+  if (children().adopts) reap_orphans();
+  outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
 }
 
 struct Pipe {
@@ -105,20 +163,15 @@ void follow(const Program& program, pid_t child, Pipe& out, Pipe& report, std::s
 Outcome run(const Program& program) {
   Pipe out, report;
   std::vector<char*> argv = pointers(program.words), extra = pointers(program.environment);
-  const pid_t child = fork();
-  if (child < 0) fail("fork");
+  const pid_t child = begin();
   if (child == 0)
     become(program, argv.data(), extra.data(), out.write, program.reader ? report.write : -1);
   out.close_write();
   report.close_write();
   Outcome outcome;
   follow(program, child, out, report, outcome.output);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) fail("waitpid");
-  kill(-child, SIGKILL);  // what it left running
-  outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
+  has_ended(child, 0);
+  end(child, outcome);
   return outcome;
 }
 
@@ -129,8 +182,7 @@ struct Session::Pipes {
 Session::Session(const Program& program) : pipes_(std::make_unique<Pipes>()) {
   signal(SIGPIPE, SIG_IGN);  // a program that has gone is told by send
   std::vector<char*> argv = pointers(program.words), extra = pointers(program.environment);
-  child_ = fork();
-  if (child_ < 0) fail("fork");
+  child_ = begin();
   if (child_ == 0)
     become(program, argv.data(), extra.data(), pipes_->out.write, pipes_->report.write,
            pipes_->in.read);
@@ -177,39 +229,29 @@ bool Session::receive(std::string& to, const std::function<bool(const std::strin
 Outcome Session::finish() {
   // It may be about to end by itself; what it is asked no more it leaves on.
   pipes_->in.close_write();
-  Outcome outcome;
-  int status = 0;
-  pid_t ended = 0;
-  for (int wait = 0; wait < 100 && !late_; ++wait) {
-    ended = waitpid(child_, &status, WNOHANG);
-    if (ended != 0 && !(ended < 0 && errno == EINTR)) break;
+  for (int wait = 0; wait < 100 && !late_ && !has_ended(child_, WNOHANG); ++wait) {
     pollfd out = {pipes_->out.read, POLLIN, 0};
     poll(&out, 1, 10);
     if (out.revents & POLLIN) drain(pipes_->out.read, output_);
   }
-  kill(-child_, SIGKILL);
-  while (ended == 0 && waitpid(child_, &status, 0) < 0)
-    if (errno != EINTR) fail("waitpid");
-  child_ = -1;
+  Outcome outcome;
+  end(std::exchange(child_, -1), outcome);
   outcome.output = output_;
-  outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  outcome.code = outcome.signal ? 128 + outcome.signal : WEXITSTATUS(status);
   return outcome;
 }
 
 int run_here(const std::vector<std::string>& words, const std::vector<std::string>& environment) {
   std::vector<char*> argv = pointers(words), extra = pointers(environment);
-  const pid_t child = fork();
-  if (child < 0) fail("fork");
+  const pid_t child = begin();
   if (child == 0) {
     for (char** each = extra.data(); *each; ++each) putenv(*each);
     execvp(argv[0], argv.data());
     _exit(127);
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) fail("waitpid");
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  has_ended(child, 0);
+  Outcome outcome;
+  end(child, outcome);
+  return outcome.code;
 }
 
 std::vector<Outcome> run_all(const std::vector<Program>& programs) {
@@ -234,6 +276,19 @@ std::vector<Outcome> run_all(const std::vector<Program>& programs) {
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
   return outcomes;
+}
+
+Orphans::Orphans() {
+  const std::lock_guard lock(children().mutex);
+  children().adopts = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+}
+
+Orphans::~Orphans() {
+  const std::lock_guard lock(children().mutex);
+  for (const int64_t deadline = now_ms() + 5000; now_ms() < deadline && reap_orphans();)
+    poll(nullptr, 0, 5);
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
+  children().adopts = false;
 }
 
 }  // namespace tinytorch::lab

@@ -58,4 +58,15 @@ int run_here(const std::vector<std::string>& words, const std::vector<std::strin
 // Runs all of them, a few at a time.
 std::vector<Outcome> run_all(const std::vector<Program>& programs);
 
+// While it lives, processes that a program leaves behind become children of ours and are reaped
+// when a program ends (they count against their user's limit until then, and not every process 1
+// reaps); its end waits for the last of them. Killed they are with the program.
+class Orphans {
+ public:
+  Orphans();
+  Orphans(const Orphans&) = delete;
+  Orphans& operator=(const Orphans&) = delete;
+  ~Orphans();
+};
+
 }  // namespace tinytorch::lab

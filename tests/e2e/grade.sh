@@ -128,7 +128,7 @@ check 'nothing got out' [ ! -e "$TEST_TMP/escaped" ]
 if pgrep -f 'tito grade ' >/dev/null; then
   skip 'nothing is left running' 'somebody else is grading on this machine'
 else
-  check 'nothing is left running' sh -c '! ps -eo uid= | awk "\$1 >= 65600 && \$1 < 65800" | grep -q .'
+  check 'nothing is left running' sh -c '! ps -eo uid,stat,ppid,args | awk "\$1 >= 65600 && \$1 < 65800" | grep .'
 fi
 check 'nor lies about' sh -c '! ls "$TMPDIR" | grep .'
 check 'the sandbox is told' jq -e '.sandbox == "bubblewrap" or .sandbox == "none"' grades
