@@ -99,7 +99,8 @@ int run(const Args& args) {
     return result.solved() ? kOk : kCheckFailed;
   }
   if (!result.mended)
-    fmt::print("{}\n{}\n", styled(stdout, Style::kRed, "The symptom is there:"), result.text);
+    fmt::print("{}\n{}\n{}", styled(stdout, Style::kRed, "The symptom is there:"), result.text,
+               invariant == 0 ? "" : "Mend it first; then the invariant is judged.\n");
   else if (!result.named)
     fmt::print("{} {}\n", styled(stdout, Style::kYellow, "The symptom is gone."),
                invariant == 0 ? "Which invariant of the chapter was broken? --invariant N"

@@ -2,6 +2,7 @@
 // was predicted and what the machine can do at best.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -52,8 +53,9 @@ const lab::MeasuredPoint* twin(const lab::MeasuredRun& run, const lab::MeasuredP
 
 void print_table(const Pair& pair) {
   fmt::print("\n{}\n", styled(stdout, Style::kBold, pair.measurement->title));
-  fmt::print("  {:<24} {:>12}  {:>10} {:>17}  {:>10} {:>10}\n", pair.measurement->y,
-             pair.measurement->x.substr(0, 12), "yours", "(from .. to)", "reference", "limit");
+  fmt::print("  {} over {}\n", pair.measurement->y, pair.measurement->x);
+  fmt::print("  {:<24} {:>12}  {:>10} {:>17}  {:>10} {:>10}\n", "", "", "yours", "(from .. to)",
+             "reference", "limit");
   for (const lab::MeasuredPoint& p : pair.yours.points) {
     const lab::MeasuredPoint* other = twin(pair.reference, p);
     fmt::print("  {:<24} {:>12.6g}  {:>10.4g} {:>17}  {:>10} {:>10}\n", p.curve, p.x, p.median,
@@ -61,6 +63,20 @@ void print_table(const Pair& pair) {
                other ? fmt::format("{:.4g}", other->median) : "-",
                p.limit > 0 ? fmt::format("{:.4g}", p.limit) : "-");
   }
+}
+
+// Did something else take the machine meanwhile? Then a quarter of the points vary by more than
+// two, or the reference is beyond a limit that was measured beside it.
+bool is_noisy(const Pair& pair) {
+  const bool is_rate = pair.measurement->y.find("/s") != std::string::npos;
+  size_t points = 0, wide = 0;
+  for (const lab::MeasuredRun* run : {&pair.yours, &pair.reference})
+    for (const lab::MeasuredPoint& p : run->points) ++points, wide += p.max > 2 * p.min;
+  const auto beyond = [&](const lab::MeasuredPoint& p) {
+    return p.limit > 0 && (is_rate ? p.median > 2 * p.limit : p.median < p.limit / 2);
+  };
+  return 4 * wide >= points ||
+         std::any_of(pair.reference.points.begin(), pair.reference.points.end(), beyond);
 }
 
 // By how much the prediction missed: 1 is right, 2 twice or half.
@@ -156,6 +172,7 @@ int run(const Args& args) {
     object["measurements"].push_back({{"id", pair.measurement->id},
                                       {"x", pair.measurement->x},
                                       {"y", pair.measurement->y},
+                                      {"noisy", is_noisy(pair)},
                                       {"yours", points_json(pair.yours)},
                                       {"reference", points_json(pair.reference)}});
     for (const lab::Prediction& p : module.predictions) {
@@ -168,9 +185,14 @@ int run(const Args& args) {
           "  {:<32} predicted {:>10.4g}, measured {:>10.4g} {}: {}\n", p.id, guess, found, p.unit,
           off <= 2
               ? styled(stdout, Style::kGreen, fmt::format("within {:.2g}x", off))
-              : styled(stdout, Style::kYellow, fmt::format("off by {:.3g}x: find out why", off)));
+              : styled(stdout, Style::kYellow,
+                       fmt::format("off by {:.3g}x: {}", off,
+                                   is_noisy(pair) ? "but the machine was busy" : "find out why")));
     }
   }
+  if (!args.json() && std::any_of(pairs.begin(), pairs.end(), is_noisy))
+    fmt::print("\nThe machine was busy: some numbers vary by more than two. Measure again: {}\n",
+               "./tito measure " + module.name);
   lab.save();
   lab::write_text(lab.folder + "/.tito/measure/" + module.name + ".json", object.dump(1) + "\n");
   if (args.json())

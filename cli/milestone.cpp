@@ -118,7 +118,7 @@ std::string value_text(const Json& value) {
   return value.dump();
 }
 
-void print(const lab::Milestone& milestone, const Run& run) {
+void print(const lab::Lab& lab, const lab::Milestone& milestone, const Run& run) {
   fmt::print("{}\n{}\n\n",
              styled(stdout, Style::kBold, fmt::format("{} {}", milestone.year, milestone.title)),
              milestone.story);
@@ -128,9 +128,13 @@ void print(const lab::Milestone& milestone, const Run& run) {
   fmt::print("\n{} of the {} regions that ran are yours ({:.0f} %).\n", run.own.size(), ran,
              ran ? 100.0 * static_cast<double>(run.own.size()) / static_cast<double>(ran) : 0);
   if (!run.borrowed.empty()) {
-    std::string names;
-    for (const std::string& id : run.borrowed) names += " " + id;
-    fmt::print("Borrowed from the reference:{}\n", names);
+    fmt::print("Borrowed from the reference:\n");
+    for (const lab::Module& module : lab.course) {
+      std::string names;
+      for (const std::string& id : run.borrowed)
+        if (module.task_of(id)) names += " " + id;
+      if (!names.empty()) fmt::print("  {:<10}{}\n", module.name, names);
+    }
   }
   if (run.certified())
     fmt::print("{}\n", styled(stdout, Style::kGreen, "Certified: it ran on your own code."));
@@ -166,7 +170,7 @@ int run(const Args& args) {
                 {"regions_borrowed", result.borrowed},
                 {"evidence", result.evidence}});
   } else {
-    print(milestone, result);
+    print(lab, milestone, result);
   }
   return result.certified() ? kOk : kCheckFailed;
 }

@@ -97,11 +97,12 @@ int run(const Args& args) {
   for (const lab::Prediction& p : module.predictions)
     fmt::print("{}\n  {} = {}\n", p.question, p.id,
                answers.contains(p.id) ? fmt::format("{:.6g} {}", answers[p.id], p.unit) : "?");
-  if (open == 0)
-    fmt::print("\nNext: ./tito measure {}\n", module.name);
-  else
-    fmt::print("\n{} open. Answer with ./tito predict {} {}=NUMBER\n", open, module.name,
-               module.predictions[0].id);
+  if (open == 0) fmt::print("\nNext: ./tito measure {}\n", module.name);
+  for (const lab::Prediction& p : module.predictions) {
+    if (answers.contains(p.id)) continue;
+    fmt::print("\n{} open. Answer with ./tito predict {} {}=NUMBER\n", open, module.name, p.id);
+    break;
+  }
   return kOk;
 }
 

@@ -14,11 +14,12 @@ namespace {
 int run(const Args& args) {
   lab::Lab lab = lab::Lab::open("start");
   const lab::LabLock lock(lab.folder);
-  const lab::Module& module = *lab.find(args.text("MODULE")).module;
+  const lab::Lab::What what = lab.find(args.text("MODULE"));
+  const lab::Module& module = *what.module;
   lab.state.current = module.name;
   lab.state.modules[module.name].started = true;
   lab.save();
-  const lab::Task* next = lab.next_task(module);
+  const lab::Task* next = what.task ? what.task : lab.next_task(module);
   const std::string folder = "modules/" + module.name + "/";
   if (args.json()) {
     Json object = {{"module", module.name},
@@ -51,17 +52,18 @@ int run(const Args& args) {
       {"predict " + module.name, "your numbers before you begin"},
       {"test " + next->id, "judge what you wrote"},
       {"hint " + next->id, "one step of help"}};
-  for (const auto& [command, what] : steps) fmt::print("  ./tito {:<18} {}\n", command, what);
+  for (const auto& [command, why] : steps) fmt::print("  ./tito {:<18} {}\n", command, why);
   return kOk;
 }
 
 }  // namespace
 
-extern const Command start_command{"start",
-                                   "in a lab: begin a module",
-                                   "tito start tensor",
-                                   {{"MODULE", "tensor, 1 or 01; else the next one", false}},
-                                   {},
-                                   run};
+extern const Command start_command{
+    "start",
+    "in a lab: begin a module",
+    "tito start tensor",
+    {{"MODULE", "tensor, 1 or 01 (or a task, 1.5); else the next one", false}},
+    {},
+    run};
 
 }  // namespace tinytorch::cli

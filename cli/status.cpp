@@ -1,6 +1,7 @@
 // tito status: how far a lab is. Nothing is built or run.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -112,6 +113,12 @@ void print(const lab::Lab& lab, const std::vector<ModuleStatus>& modules, double
                           fmt::format("{:<7}", state)),
                    task->id, task->title);
   }
+  for (const ModuleStatus& s : modules)
+    if (s.module->name == lab.state.current &&
+        std::any_of(s.tasks.begin(), s.tasks.end(),
+                    [](const auto& task) { return task.second == "CHANGED"; }))
+      fmt::print("      CHANGED: since it was judged last; ./tito test {} judges it\n",
+                 s.module->name);
   fmt::print("\nCourse {} {:.0f} %. {:.0f} % of its regions in your package are yours.\n",
              bar(done, 24), 100 * done, 100 * share);
 }

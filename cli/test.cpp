@@ -1,6 +1,7 @@
 // tito test: judges the tasks of a lab.
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -22,6 +23,24 @@ Style style_of(const std::string& state) {
   return state == "PASS" ? Style::kGreen : state == "TODO" ? Style::kYellow : Style::kRed;
 }
 
+// What is being done, on a terminal, until there is something to say.
+class Waiting {
+ public:
+  explicit Waiting(bool shown) : shown_(shown && use_color(stdout)) {
+    if (!shown_) return;
+    fmt::print("{}", styled(stdout, Style::kDim, "compiling and running ..."));
+    std::fflush(stdout);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    if (shown_) fmt::print("\r\033[K");
+  }
+
+ private:
+  bool shown_;
+};
+
 void print_verdict(const Judged& judged) {
   const lab::Verdict& verdict = judged.verdict;
   const bool alone = verdict.tasks.size() == 1;
@@ -30,7 +49,8 @@ void print_verdict(const Judged& judged) {
   };
   fmt::print("{}\n", styled(stdout, Style::kBold,
                             fmt::format("{} {}", judged.module->order, judged.module->title)));
-  std::string debugged;  // the first test that did not pass
+  std::string debugged;                      // the first test that did not pass
+  std::map<std::string, std::string> texts;  // of failures, with the test that was told first
   for (const lab::TaskResult& task : verdict.tasks) {
     fmt::print("  {} {:<5} {}\n",
                styled(stdout, style_of(task.state), fmt::format("{:<5}", task.state)),
@@ -45,7 +65,8 @@ void print_verdict(const Judged& judged) {
     bool told = false;
     for (const lab::TestResult& test : task.tests) {
       if (test.state == "PASS") continue;
-      if (!told) say(test.name + "\n" + test.text);
+      const auto [first, is_new] = texts.try_emplace(test.text, test.name);
+      if (!told) say(test.name + (is_new ? "\n" + test.text : ": the same as " + first->second));
       if (told) others += (others.empty() ? "" : ", ") + test.name;
       told = true;
       if (debugged.empty() && task.state != "TODO") debugged = test.name;
@@ -113,7 +134,11 @@ int run(const Args& args) {
   Json list = Json::array();
   int passed = 0, tasks = 0;
   for (const lab::Module* module : modules) {
-    const Judged judged{module, lab::judge(lab, *module, only, others)};
+    const auto judge = [&] {
+      const Waiting waiting(!args.json());
+      return lab::judge(lab, *module, only, others);
+    };
+    const Judged judged{module, judge()};
     for (const lab::TaskResult& task : judged.verdict.tasks) passed += task.state == "PASS";
     tasks += static_cast<int>(judged.verdict.tasks.size());
     if (args.json())

@@ -92,16 +92,24 @@ uint64_t hash_of(const std::string& text, uint64_t hash = 0xcbf29ce484222325) {
 void read_errors(const SourceFile* student, const std::string& name, const std::string& output,
                  BuildResult& result) {
   static const std::regex kError("^([^:\n]+):([0-9]+):[0-9]+: (fatal )?error: (.*)$");
+  static const std::regex kSource("^ *[0-9]* \\| .*$");  // the line itself, and the caret below it
   std::istringstream lines(output);
   bool found = false;
+  std::string* showing = nullptr;  // the error whose source lines come now
   for (std::string line; std::getline(lines, line);) {
+    if (showing && std::regex_match(line, kSource)) {
+      *showing += "\n" + line;
+      continue;
+    }
+    showing = nullptr;
     std::smatch match;
     if (!std::regex_match(line, match, kError) || match[1] != name || !student) continue;
     const size_t at = std::stoul(match[2]) - 1;
     for (const Region& region : student->regions) {
       if (at < region.begin || at >= region.end) continue;
       const std::string id = region.is_helpers() ? "" : region.id;
-      result.errors.try_emplace(id, "it does not compile:\n" + line);
+      const auto [error, first] = result.errors.try_emplace(id, "it does not compile:\n" + line);
+      if (first) showing = &error->second;
       found = true;
     }
   }

@@ -1,5 +1,6 @@
 #include "cli/lab/manifest.h"
 
+#include <fmt/format.h>
 #include <third_party/tomlplusplus.h>
 #include <algorithm>
 #include <filesystem>
@@ -175,12 +176,18 @@ std::vector<Module> load_course(const std::string& home) {
 
 const Module& find_module(const std::vector<Module>& course, const std::string& word) {
   std::string names, number = word;
+  std::vector<std::string> known;
   while (number.size() > 1 && number[0] == '0') number.erase(0, 1);
   for (const Module& module : course) {
     if (module.name == word || std::to_string(module.order) == number) return module;
     names += (names.empty() ? "" : ", ") + std::to_string(module.order) + " " + module.name;
+    known.push_back(module.name);
   }
-  throw ConfigError("there is no module '" + word + "'. Modules: " + names + ".");
+  const bool is_number = word.find_first_not_of("0123456789") == word.npos;
+  throw ConfigError(fmt::format(
+      "there is no module '{}'.{} Modules: {}.", word,
+      is_number || known.empty() ? "" : " Did you mean '" + nearest_name(word, known) + "'?",
+      names));
 }
 
 std::vector<const Module*> find_modules(const std::vector<Module>& course,

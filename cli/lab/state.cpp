@@ -137,7 +137,9 @@ Lab::What Lab::find(const std::string& word) const {
   if (dot == std::string::npos) return {&module, nullptr};
   std::string number = word.substr(dot + 1);
   while (number.size() > 1 && number[0] == '0') number.erase(0, 1);
-  const Task* task = module.find(fmt::format("{}.{}", module.order, number));
+  const std::string id = fmt::format("{}.{}", module.order, number);
+  const Task* task = module.find(id);
+  if (!task) task = module.task_of(id);  // 2.6a is a region of 2.6
   if (!task)
     throw ConfigError(fmt::format("module {} has no task {}. Its tasks: {} to {}.", module.name,
                                   word, module.tasks.front().id, module.tasks.back().id));

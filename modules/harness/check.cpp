@@ -8,6 +8,7 @@ namespace tinytorch::check {
 namespace {
 
 std::string text_of(double value) {
+  if (std::isnan(value)) return "nan";  // its sign says nothing
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;

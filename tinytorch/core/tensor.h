@@ -48,7 +48,7 @@ struct Scalar {
 
 // A strided view of typed memory, as in PyTorch: a handle of one pointer; copying shares. Names and
 // semantics are PyTorch's; where they differ the comment says so. A default-constructed Tensor is
-// undefined: it may only be assigned to, tested and destroyed.
+// undefined: it may only be assigned to, tested and destroyed (else Error).
 class Tensor {
  public:
   Tensor() = default;

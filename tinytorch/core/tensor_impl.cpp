@@ -2,11 +2,21 @@
 // holds.
 #include "tinytorch/core/tensor_impl.h"
 
+#include "tinytorch/core/error.h"
+
 namespace tinytorch {
 
 namespace {
 
+[[noreturn, gnu::cold]] void undefined_tensor() {
+  throw Error(
+      "an undefined Tensor was used. Hint: it was default-constructed, or is the bias of a layer "
+      "without one, or the gradient of a leaf that no backward reached; ask defined() first.");
+}
+
 const TensorImpl& impl(const TensorBase* base) {
+  if (!base) [[unlikely]]
+    undefined_tensor();
   return *static_cast<const TensorImpl*>(base);
 }
 

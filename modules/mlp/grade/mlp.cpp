@@ -1,4 +1,6 @@
 // What the grade of module 2 is made from.
+#include <limits>
+
 #include "modules/harness/exercise.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/error.h"
@@ -114,10 +116,10 @@ void grow(Input& in, nn::Module& module, int depth, std::vector<Tensor>& known) 
 }  // namespace
 
 EXERCISE(matmul_ijk, "2.1") {
-  product<float>(in, out, kernels::loops::matmul_ijk<float>, 21, true, kRounding);
+  product<float>(in, out, kernels::loops::matmul_ijk<float>, 21, true, 0);
 }
 EXERCISE(matmul_ijk_of_doubles, "2.1") {
-  product<double>(in, out, kernels::loops::matmul_ijk<double>, 21, true, 1e-13);
+  product<double>(in, out, kernels::loops::matmul_ijk<double>, 21, true, 0);
 }
 EXERCISE(matmul_ikj, "2.2") {
   product<float>(in, out, kernels::loops::matmul_ikj<float>, 40, false, 0);
@@ -166,6 +168,8 @@ EXERCISE(cross_entropy, "2.5") {
     args.logits = x.data(), args.logits_stride = classes;
     args.target = target.data();
     args.label_smoothing = in.flag() ? static_cast<float>(in.integer(1, 9)) / 10 : 0;
+    if (args.label_smoothing == 0 && classes > 1 && in.flag())  // a class that cannot be
+      x[static_cast<size_t>((target[0] + 1) % classes)] = -std::numeric_limits<float>::infinity();
     args.loss = loss.data(), args.stats = stats.data();
     kernels::loops::cross_entropy(args);
     out.all(loss, kRounding);

@@ -226,6 +226,35 @@ TASK_TEST(matmul_ijk, keeps_the_precision_of_double) {
        "the sum is kept in float: the elements' type is T, and so is their sum's");
 }
 
+TASK_TEST(matmul_ijk, begins_with_what_c_holds) {
+  Product product(3, 4, 50);
+  product.accumulate = true;
+  product.fill_c();
+  const std::vector<float> held = product.c;
+  std::vector<double> expected, apart;
+  for (int64_t i = 0; i < product.m; ++i)
+    for (int64_t j = 0; j < product.n; ++j) {
+      const float c = held[product.c_at(i, j)];
+      float from_c = c, from_zero = 0;
+      for (int64_t p = 0; p < product.k; ++p) {
+        const float a = static_cast<float>(product.a_at(i, p));
+        const float b = static_cast<float>(product.b_at(p, j));
+        from_c += a * b, from_zero += a * b;
+      }
+      expected.push_back(static_cast<double>(from_c));
+      apart.push_back(static_cast<double>(c + from_zero));
+    }
+  values({.what = product.what() + ", bit for bit",
+          .got = product.run(kIjk),
+          .expected = expected,
+          .shape = {3, 4},
+          .invariant = "2. Every order gives the same bits: an element takes its products in "
+                       "rising p, one rounding a step",
+          .mistakes = {{apart,
+                        "the sum begins with 0 and is added to C at its end: begin with "
+                        "what c(i, j) holds"}}});
+}
+
 TASK_TEST(matmul_ijk, stays_inside) {
   Product(3, 5, 2).check(kIjk);
 }

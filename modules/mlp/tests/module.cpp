@@ -211,6 +211,14 @@ TASK_TEST(tree, lists_a_shared_parameter_once) {
           "a shared tensor is listed twice: the optimizer would move it twice a step"},
          {{"b.head"}, "the last name is kept, not the first"},
          {{}, "a tensor that is shared is not listed at all"}});
+  const auto root = part(1);
+  root->register_parameter("tied", root->register_parameter("weight", ones({2})));
+  names("the parameters when one module has a tensor under two names", parameter_names(*root),
+        {"weight"},
+        {{{"weight", "tied"},
+          "a tensor is listed twice within one module: ask contains() before each, not before each "
+          "module"},
+         {{"tied"}, "the last name is kept, not the first"}});
 }
 
 TASK_TEST(tree, tells_equal_values_from_shared_ones) {
