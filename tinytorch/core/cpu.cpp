@@ -86,7 +86,8 @@ double cgroup_cpu_quota(const std::string& proc_cgroup, const std::string& mount
       limit = tighter(limit, tightest_on_the_way_up(mount, group, read_v2));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/unified", group, read_v2));
     } else if (listed.find(",cpu,") != std::string::npos) {
-      limit = tighter(limit, tightest_on_the_way_up(mount + "/" + controllers, group, read_v1));
+      const std::string both = mount + ("/" + controllers);
+      limit = tighter(limit, tightest_on_the_way_up(both, group, read_v1));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/cpu", group, read_v1));
     }
   }

@@ -22,8 +22,8 @@ void require_image(const Shape& s, const char* transform) {
 
 template <class Body>
 void with_type(const Tensor& x, const char* transform, Body body) {
-  if (x.dtype() == DType::kF32)  // NOLINT(bugprone-branch-clone): the types differ
-    body(float());
+  if (x.dtype() == DType::kF32)
+    body(float());  // NOLINT(bugprone-branch-clone): the types differ
   else if (x.dtype() == DType::kF64)
     body(double());
   else

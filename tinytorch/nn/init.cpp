@@ -1,6 +1,7 @@
 #include "tinytorch/nn/init.h"
 
 #include <cmath>
+#include <utility>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -46,15 +47,16 @@ void constant_(Tensor weight, double value) {
 }
 void kaiming_uniform_(Tensor weight, double a) {
   const double bound = std::sqrt(6.0 / ((1 + a * a) * static_cast<double>(fan_in(weight))));
-  uniform_(weight, -bound, bound);
+  uniform_(std::move(weight), -bound, bound);
 }
 void kaiming_normal_(Tensor weight, double gain) {
-  normal_(weight, 0, gain / std::sqrt(static_cast<double>(fan_in(weight))));
+  const double std = gain / std::sqrt(static_cast<double>(fan_in(weight)));
+  normal_(std::move(weight), 0, std);
 }
 void xavier_uniform_(Tensor weight, double gain) {
   const double bound =
       gain * std::sqrt(6.0 / static_cast<double>(fan_in(weight) + fan_out(weight)));
-  uniform_(weight, -bound, bound);
+  uniform_(std::move(weight), -bound, bound);
 }
 
 }  // namespace tinytorch::nn::init

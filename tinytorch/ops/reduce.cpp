@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "tinytorch/ops/common.h"
 
@@ -286,7 +287,7 @@ using ReduceFn = Tensor (*)(const Tensor&, std::span<const int64_t>, bool);
 template <ReduceFn fn>
 std::vector<Sample> samples(SampleMaker& m) {
   const auto over = [](std::vector<int64_t> dims, bool keepdim) {
-    return [dims, keepdim](Inputs t) { return fn(t[0], dims, keepdim); };
+    return [dims = std::move(dims), keepdim](Inputs t) { return fn(t[0], dims, keepdim); };
   };
   return {{"all", {m.normal({3, 4})}, over({}, false)},
           {"last", {m.normal({3, 70})}, over({-1}, false)},

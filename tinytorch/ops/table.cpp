@@ -58,9 +58,10 @@ Tensor SampleMaker::normal(const Shape& shape) {  // sum of twelve uniforms: nea
 
 Tensor SampleMaker::distinct(const Shape& shape) {
   const int64_t n = shape.product();
-  std::vector<float> values;
+  const int64_t half = n / 2;
+  std::vector<float> values(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i)  // 0.03 apart, half below zero, none at zero
-    values.push_back((static_cast<float>(i - n / 2) + 0.5f) * 0.03f);
+    values[static_cast<size_t>(i)] = (static_cast<float>(i - half) + 0.5f) * 0.03f;
   for (int64_t i = n - 1; i > 0; --i)
     std::swap(values[static_cast<size_t>(i)],
               values[static_cast<size_t>(next() * static_cast<double>(i + 1))]);
