@@ -45,7 +45,7 @@ Tensor record_view(const char* name, const Tensor& x, Tensor out) {
 Tensor permute_dims(const Tensor& x, std::span<const int> dims) {
   Tensor out = alias(x, permute_layout(x.layout(), dims));
   if (needs_grad(x)) {
-    int inverse[kMaxDims];
+    int inverse[kMaxDims] = {};
     for (size_t i = 0; i < dims.size(); ++i) inverse[dims[i]] = static_cast<int>(i);
     Dims back;
     for (size_t i = 0; i < dims.size(); ++i) back.push_back(inverse[i]);

@@ -85,7 +85,7 @@ void Optimizer::for_each_group(Run run) {
     }
     const auto append = [&](auto& table, auto chunk) {
       using T = std::remove_pointer_t<decltype(chunk.p)>;
-      if (state_[i].size() > 0) chunk.s0 = state_[i][0].template data<T>();
+      if (!state_[i].empty()) chunk.s0 = state_[i][0].template data<T>();
       if (state_[i].size() > 1) chunk.s1 = state_[i][1].template data<T>();
       kernels::append_chunks(table, chunk);
     };

@@ -29,7 +29,10 @@ double Schedule::lr_at(double lr, int64_t step) const {
   if (step <= warmup_steps)
     return lr * static_cast<double>(step) / static_cast<double>(warmup_steps);
   const int64_t after = step - warmup_steps - 1;  // 0 for the first step behind the warm-up
-  if (name == "step") return lr * std::pow(gamma, static_cast<double>(after / step_size));
+  if (name == "step") {
+    const int64_t falls = after / step_size;
+    return lr * std::pow(gamma, static_cast<double>(falls));
+  }
   if (name == "cosine") {
     const double length = static_cast<double>(std::max<int64_t>(total_steps - warmup_steps, 1));
     const double done = std::min(static_cast<double>(after) / length, 1.0);
