@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 
 std::vector<const lab::Module*> modules_of(const lab::Lab& lab, const lab::Milestone& milestone) {
   std::vector<const lab::Module*> modules;
+  modules.reserve(milestone.modules.size());
   for (const std::string& name : milestone.modules)
     modules.push_back(&lab::find_module(lab.course, name));
   return modules;
@@ -65,7 +66,6 @@ Run run_milestone(const lab::Lab& lab, const lab::Milestone& milestone) {
 
   const std::string reached = lab.folder + "/build/release/reached";
   fs::remove(reached);
-  std::string output;
   const lab::Outcome outcome =
       lab::run({{"timeout", fmt::format("{:.0f}", 3 * milestone.seconds_limit), built.program},
                 lab.folder,

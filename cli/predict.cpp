@@ -30,6 +30,7 @@ std::optional<double> number_in(const std::string& text) {
 void take(const lab::Module& module, const std::vector<std::string>& words,
           std::map<std::string, double>& answers) {
   std::vector<std::string> known;
+  known.reserve(module.predictions.size());
   for (const lab::Prediction& p : module.predictions) known.push_back(p.id);
   for (const std::string& word : words) {
     const size_t at = word.find('=');

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 std::string with_starter(const lab::Lab& lab, const lab::Module& module, const lab::Task& task,
                          const std::string& name) {
   const lab::SourceFile reference = lab::read_reference(lab.home, task.file);
-  const std::string fresh = lab::make_starter(reference, module);
+  std::string fresh = lab::make_starter(reference, module);
   if (!fs::exists(lab.folder + "/" + name)) return fresh;
   lab::SourceFile own;
   try {

@@ -283,9 +283,10 @@ class Grader {
     std::map<std::string, std::string> reasons;
     std::vector<std::string> names = module.files();
     names.insert(names.end(), module.given.begin(), module.given.end());
+    const std::string folder = "modules/" + module.name + "/";
     for (const std::string& file : names) {
-      const std::string name = "modules/" + module.name + "/" + file;
-      if (!fs::exists(fs::symlink_status(from + "/" + name))) continue;
+      const std::string name = folder + file;
+      if (!fs::exists(fs::symlink_status(fs::path(from) / name))) continue;
       try {
         const std::string text = read_submitted(from, name);
         parse_source(text, name);

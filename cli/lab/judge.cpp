@@ -210,7 +210,7 @@ std::string task_text(const SourceFile& file, const Task& task) {
   std::string text;
   for (const std::string& id : task.regions)
     if (const Region* region = file.find(id))
-      text += "// tito:begin " + id + "\n" + file.body(*region) + "// tito:end " + id + "\n";
+      text += fmt::format("// tito:begin {}\n{}// tito:end {}\n", id, file.body(*region), id);
   return text;
 }
 

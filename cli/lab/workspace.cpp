@@ -89,11 +89,10 @@ std::map<std::string, std::string> module_files(const Module& module, const std:
   for (const auto& entry : fs::directory_iterator(module.folder))
     if (entry.path().extension() == ".svg")
       files[folder + entry.path().filename().string()] = read_text(entry.path().string());
+  const std::string sources = home + "/tinytorch/";
   for (const std::string& file : module.files())
-    files[folder + file] =
-        make_starter(parse_source(read_text(home + "/tinytorch/" + file), file), module);
-  for (const std::string& file : module.given)
-    files[folder + file] = read_text(home + "/tinytorch/" + file);
+    files[folder + file] = make_starter(parse_source(read_text(sources + file), file), module);
+  for (const std::string& file : module.given) files[folder + file] = read_text(sources + file);
   for (const Hunt& hunt : module.hunts)
     for (const char* part : {".cpp", ".h"})
       files[folder + "debug/" + hunt.id + part] =
@@ -125,10 +124,11 @@ std::string outside_fingerprint(const std::string& text, const std::string& name
 std::string back_up(const std::string& lab, const std::string& name) {
   std::string flat = name;
   std::replace(flat.begin(), flat.end(), '/', '_');
+  const fs::path folder = lab;
   for (int number = 1;; ++number) {
     const std::string copy = fmt::format(".tito/backup/{}-{}", number, flat);
-    if (fs::exists(lab + "/" + copy)) continue;
-    write_text(lab + "/" + copy, read_text(lab + "/" + name));
+    if (fs::exists(folder / copy)) continue;
+    write_text((folder / copy).string(), read_text((folder / name).string()));
     return copy;
   }
 }

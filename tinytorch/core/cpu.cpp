@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -86,7 +87,7 @@ double cgroup_cpu_quota(const std::string& proc_cgroup, const std::string& mount
       limit = tighter(limit, tightest_on_the_way_up(mount, group, read_v2));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/unified", group, read_v2));
     } else if (listed.find(",cpu,") != std::string::npos) {
-      const std::string both = mount + ("/" + controllers);
+      const std::string both = (std::filesystem::path(mount) / controllers).string();
       limit = tighter(limit, tightest_on_the_way_up(both, group, read_v1));
       limit = tighter(limit, tightest_on_the_way_up(mount + "/cpu", group, read_v1));
     }
