@@ -15,7 +15,7 @@ namespace {
 int run(const Args& args) {
   const RunFolder folder = RunFolder::open(args.text("RUN_DIR"));
   Config config = Config::load(folder.config_file());
-  const data::DataSource source = read_data(config);
+  const data::DataSource source = read_data(config, folder.tokenizer());
   const auto model = make_model(config, &source);
   optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
   const auto loader = make_test_loader(config, source);

@@ -16,7 +16,7 @@ namespace {
 
 Experiment make_experiment_in(const RunFolder& folder, Config& config, bool resume) {
   try {
-    return make_experiment(config, folder.checkpoints(), resume);
+    return make_experiment(config, folder.checkpoints(), resume, resume ? folder.tokenizer() : "");
   } catch (...) {
     folder.remove_if_unused();
     throw;
@@ -30,6 +30,7 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
   Experiment e = make_experiment_in(folder, config, !checkpoint.empty());
   optim::Trainer& trainer = *e.trainer;
   folder.write_config(config);
+  if (e.source.is_text()) e.source.tokenizer->save(folder.tokenizer());
   folder.write_environment(environment_report());
   if (!checkpoint.empty()) {
     trainer.resume(checkpoint);

@@ -67,7 +67,7 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
         mlp   ? "model.layers"
         : gpt ? "model.vocab_size"
               : "model.num_classes",
-        classes, source.classes, gpt ? "characters" : "classes");
+        classes, source.classes, gpt ? "tokens" : "classes");
   if (gpt) return;
   if (mlp) {
     const int64_t values = source.channels * source.height * source.width;
@@ -85,7 +85,7 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
 
 }  // namespace
 
-data::DataSource read_data(Config& config) {
+data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
   data::DataOptions options;
   const std::string name = config.get<std::string>("data.name");
   const std::string kind = name.substr(0, name.find(':') + 1);  // "idx:", or "" for a plain name
@@ -97,8 +97,14 @@ data::DataSource read_data(Config& config) {
                                            name, nearest_name(name, names), joined(names)));
   options.normalize =
       data::normalize_from_name(config.choice("data.normalize", {"standard", "none"}, "standard"));
-  if (name.rfind("text:", 0) == 0)
+  if (data::is_text_dataset(name)) {
     options.block_size = config.get_at_least("model.block_size", 1, 128);
+    options.tokenizer = config.get("data.tokenizer", "char");
+    if (options.tokenizer == "bpe")
+      options.vocab_size = config.get_at_least("data.vocab_size", 256, 1024);
+    if (!run_tokenizer.empty() && data::has_tokenizer(run_tokenizer))
+      options.tokenizer = run_tokenizer;
+  }
   return data::load_dataset(name, options);
 }
 
@@ -166,9 +172,10 @@ std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::D
   return std::make_unique<DataLoader>(source.test, o);
 }
 
-Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume) {
+Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume,
+                           const std::string& run_tokenizer) {
   Experiment e;
-  e.source = read_data(config);
+  e.source = read_data(config, run_tokenizer);
   const auto seed = static_cast<uint64_t>(config.get_at_least("train.seed", 0, 0));
   manual_seed(seed);
   e.model = make_model(config, &e.source);

@@ -15,8 +15,9 @@ namespace tinytorch {
 // afterwards finds the rest. Sizes that follow from the data (channels, image size, classes,
 // vocabulary) are written back as defaults: a resolved config describes the model without its data.
 
-// data.name, data.normalize, and model.block_size for text.
-data::DataSource read_data(Config& config);
+// data.name, data.normalize; for text model.block_size, data.tokenizer and data.vocab_size. A run's
+// own tokenizer, when `run_tokenizer` is the folder of one, comes before data.tokenizer.
+data::DataSource read_data(Config& config, const std::string& run_tokenizer = "");
 // [model]. Loads the data only if a size is missing and `source` is null.
 nn::ModelSpec read_model(Config& config, const data::DataSource* source = nullptr);
 // train.dtype
@@ -34,8 +35,9 @@ struct Experiment {
 };
 // Seeds the default generator with train.seed, builds, loads train.init. `checkpoints`: where the
 // trainer writes. `resume`: the trainer will resume from one of them, so train.init is not read.
-// Refuses unknown keys, and sizes that do not fit the data.
-Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume = false);
+// `run_tokenizer`: as for read_data. Refuses unknown keys, and sizes that do not fit the data.
+Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume = false,
+                           const std::string& run_tokenizer = "");
 
 // The model alone, for evaluation and inference.
 std::shared_ptr<nn::Module> make_model(Config& config, const data::DataSource* source = nullptr);

@@ -8,7 +8,7 @@
 namespace tinytorch {
 
 // A run's folder: config.toml (resolved), environment.txt, metrics.jsonl (a line for each step and
-// each evaluation), checkpoints/.
+// each evaluation), checkpoints/; for text tokenizer/ (data/tokenizer.h).
 class RunFolder {
  public:
   // A new folder: train.out, else runs/NAME-001 and so on (under `root`). ConfigError when the
@@ -18,6 +18,7 @@ class RunFolder {
 
   const std::string& path() const { return path_; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
+  std::string tokenizer() const { return path_ + "/tokenizer"; }
   std::string config_file() const { return path_ + "/config.toml"; }
   std::string metrics_file() const { return path_ + "/metrics.jsonl"; }
   // The newest checkpoint, or empty. The best one (lowest evaluation loss): IoError when none.

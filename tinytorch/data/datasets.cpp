@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tinytorch/core/format.h"
+#include "tinytorch/data/bpe.h"
 #include "tinytorch/data/cifar.h"
 #include "tinytorch/data/csv.h"
 #include "tinytorch/data/idx.h"
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kByteScale = 255, kDigitScale = 16;
+constexpr const char* kNovel = "persuasion";
 constexpr const char* kSystemFashion = "/usr/share/datasets/fashion-mnist";  // of the package
 
 std::vector<fs::path> data_folders() {
@@ -133,24 +135,45 @@ ImageSplits read_digits(const std::string& path) {
   return out;
 }
 
+std::shared_ptr<const Tokenizer> make_tokenizer(std::string_view text, std::string_view training,
+                                                const DataOptions& options) {
+  if (options.tokenizer == "char")
+    return std::make_shared<CharTokenizer>(CharTokenizer::train(text));
+  if (options.tokenizer == "bpe")
+    return std::make_shared<BpeTokenizer>(BpeTokenizer::train(training, options.vocab_size));
+  return load_tokenizer(options.tokenizer);
+}
+
+// Where the first 90 % of the characters end.
+size_t training_part(std::string_view text) {
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  const auto characters = std::count_if(text.begin(), text.end(), begins);
+  size_t at = 0;
+  for (std::ptrdiff_t i = characters * 9 / 10; i > 0; --i) at += utf8_length(text.substr(at));
+  return at;
+}
+
 DataSource load_text(const std::string& name, const std::string& path, const DataOptions& options) {
   const std::string text = read_text(path);
+  const std::string_view whole = text;
+  const size_t cut = training_part(whole);
   DataSource out;
   out.name = name;
-  out.vocabulary = Vocabulary::of(text);
-  out.classes = out.vocabulary.size();
-  std::vector<int32_t> tokens = out.vocabulary.encode(text);
-  const auto cut = tokens.begin() + static_cast<std::ptrdiff_t>(tokens.size() * 9 / 10);
-  const auto train =
-      std::make_shared<TextDataset>(std::vector<int32_t>(tokens.begin(), cut), options.block_size);
-  const auto test =
-      std::make_shared<TextDataset>(std::vector<int32_t>(cut, tokens.end()), options.block_size);
+  out.tokenizer = make_tokenizer(whole, whole.substr(0, cut), options);
+  out.classes = out.tokenizer->size();
+  const auto part = [&](std::string_view of) {
+    try {
+      return std::make_shared<TextDataset>(out.tokenizer->encode(of), options.block_size);
+    } catch (const IndexError& e) {  // the tokenizer was loaded
+      raise<IoError>("{}: does not fit its tokenizer: {}", path, e.what());
+    }
+  };
+  const auto train = part(whole.substr(0, cut)), test = part(whole.substr(cut));
   if (train->size() == 0 || test->size() == 0)
     raise<IoError>(
-        "{}: found {} characters, {} for training and {} for testing; a window of block_size {} "
-        "takes {}. Hint: use a longer text or a smaller block_size.",
-        path, tokens.size(), train->tokens(), test->tokens(), options.block_size,
-        options.block_size + 1);
+        "{}: found {} tokens for training and {} for testing; a window of block_size {} takes {}. "
+        "Hint: use a longer text or a smaller block_size.",
+        path, train->tokens(), test->tokens(), options.block_size, options.block_size + 1);
   out.train = train;
   out.test = test;
   return out;
@@ -164,9 +187,14 @@ std::string after(const std::string& name, std::string_view prefix) {
 }  // namespace
 
 const std::vector<std::string>& dataset_names() {
-  static const std::vector<std::string> names = {"digits",  "fashion-mnist", "fashion-mnist-small",
-                                                 "idx:DIR", "cifar10:DIR",   "text:FILE"};
+  static const std::vector<std::string> names = {
+      "digits",      "fashion-mnist", "fashion-mnist-small", "persuasion", "idx:DIR",
+      "cifar10:DIR", "text:FILE"};
   return names;
+}
+
+bool is_text_dataset(const std::string& name) {
+  return name == kNovel || name.starts_with("text:");
 }
 
 Normalize normalize_from_name(const std::string& name) {
@@ -194,6 +222,7 @@ bool has_dataset(const std::string& name) {
   if (const std::string folder = after(name, "idx:"); !folder.empty()) return has_idx_files(folder);
   if (const std::string folder = after(name, "cifar10:"); !folder.empty())
     return fs::exists(fs::path(folder) / "test_batch.bin", ec);
+  if (name == kNovel) return !find_shipped("persuasion.txt").empty();
   if (const std::string file = after(name, "text:"); !file.empty()) return fs::exists(file, ec);
   return false;
 }
@@ -219,6 +248,7 @@ DataSource load_dataset(const std::string& name, const DataOptions& options) {
   }
   if (const std::string folder = after(name, "cifar10:"); !folder.empty())
     return from_images(name, read_cifar10_folder(folder), 10, kByteScale, options);
+  if (name == kNovel) return load_text(name, shipped_data("persuasion.txt"), options);
   if (const std::string file = after(name, "text:"); !file.empty())
     return load_text(name, file, options);
   raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name, joined(dataset_names()));

@@ -6,9 +6,11 @@
 //   fashion-mnist-small  the first 2,000 + 500 of them, which ship
 //   idx:DIR              four IDX files under MNIST's names, plain or .gz
 //   cifar10:DIR          CIFAR-10's binary version: 32x32 colour, 50,000 + 10,000
-//   text:FILE            characters of a UTF-8 text: the first 90 % for training
+//   persuasion           Jane Austen's novel, which ships
+//   text:FILE            a UTF-8 text: the first 90 % of its characters for training
 #include "tinytorch/data/image_dataset.h"
 #include "tinytorch/data/text.h"
+#include "tinytorch/data/tokenizer.h"
 
 namespace tinytorch::data {
 
@@ -20,8 +22,12 @@ Normalize normalize_from_name(const std::string& name);  // "standard", "none"; 
 
 struct DataOptions {
   Normalize normalize = Normalize::kStandard;
-  bool flatten = false;      // images as rows of features
-  int64_t block_size = 128;  // of text
+  bool flatten = false;  // images as rows of features
+  // Of text. The tokenizer: "char" (the characters of the whole text), "bpe" (trained on the
+  // training part, to vocab_size tokens at most), or the folder of one.
+  int64_t block_size = 128;
+  std::string tokenizer = "char";
+  int64_t vocab_size = 1024;
 };
 
 struct DataSource {
@@ -29,15 +35,18 @@ struct DataSource {
   std::shared_ptr<const Dataset> train, test;
   int64_t channels = 0, height = 0, width = 0;  // 0 for text
   int64_t classes = 0;                          // text: the size of the vocabulary
-  Vocabulary vocabulary;                        // empty for images
+  std::shared_ptr<const Tokenizer> tokenizer;   // null for images
   ChannelStats stats;  // what was subtracted and divided by: 0 and 1 with Normalize::kNone
-  bool is_text() const { return vocabulary.size() > 0; }
+  bool is_text() const { return tokenizer != nullptr; }
 };
 
 // IoError for missing or broken files with what to do; ConfigError for an unknown name.
 DataSource load_dataset(const std::string& name, const DataOptions& options = {});
 
 const std::vector<std::string>& dataset_names();  // "digits", ..., "idx:DIR", ...
+
+// Whether a name stands for a text.
+bool is_text_dataset(const std::string& name);
 
 // Whether the files of a data set are there. Does not read them.
 bool has_dataset(const std::string& name);

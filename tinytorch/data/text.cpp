@@ -1,26 +1,11 @@
 #include "tinytorch/data/text.h"
 
 #include <algorithm>
-#include <set>
-#include <unordered_map>
 
 #include "tinytorch/core/format.h"
 #include "tinytorch/data/file.h"
 
 namespace tinytorch::data {
-
-namespace {
-
-template <class Fn>
-void each_character(std::string_view text, Fn fn) {
-  while (!text.empty()) {
-    const size_t length = std::max<size_t>(utf8_length(text), 1);
-    fn(text.substr(0, length));
-    text.remove_prefix(length);
-  }
-}
-
-}  // namespace
 
 std::string read_text(const std::string& path) {
   const std::vector<std::byte> bytes = read_maybe_gzip(path);
@@ -28,38 +13,6 @@ std::string read_text(const std::string& path) {
   if (const auto at = first_bad_utf8(text))
     refuse(path, *at, "text", printable(text.substr(*at, 4)), "UTF-8");
   return std::string(text);
-}
-
-Vocabulary Vocabulary::of(std::string_view text) {
-  std::set<std::string_view> seen;  // UTF-8 sorts bytewise as its code points do
-  each_character(text, [&](std::string_view c) { seen.insert(c); });
-  Vocabulary out;
-  out.characters_.assign(seen.begin(), seen.end());
-  return out;
-}
-
-std::vector<int32_t> Vocabulary::encode(std::string_view text) const {
-  std::unordered_map<std::string_view, int32_t> token;
-  for (const std::string& c : characters_) token.emplace(c, static_cast<int32_t>(token.size()));
-  std::vector<int32_t> out;
-  out.reserve(text.size());
-  each_character(text, [&](std::string_view c) {
-    const auto found = token.find(c);
-    if (found == token.end())
-      raise<IndexError>("vocabulary: {} is not one of its {} characters.", printable(c), size());
-    out.push_back(found->second);
-  });
-  return out;
-}
-
-std::string Vocabulary::decode(std::span<const int64_t> tokens) const {
-  std::string out;
-  for (const int64_t t : tokens) {
-    if (t < 0 || t >= size())
-      raise<IndexError>("vocabulary: token {} is not in 0 to {}.", t, size() - 1);
-    out += characters_[static_cast<size_t>(t)];
-  }
-  return out;
 }
 
 TextDataset::TextDataset(std::vector<int32_t> tokens, int64_t block_size)

@@ -8,22 +8,6 @@ namespace tinytorch::data {
 // valid UTF-8.
 std::string read_text(const std::string& path);
 
-// Every character (Unicode code point) of a text, sorted by code point: token i is the i-th.
-class Vocabulary {
- public:
-  Vocabulary() = default;
-  static Vocabulary of(std::string_view text);  // valid UTF-8
-
-  int64_t size() const { return static_cast<int64_t>(characters_.size()); }
-  const std::vector<std::string>& characters() const { return characters_; }
-  // Characters as tokens; IndexError for one that is not in the vocabulary.
-  std::vector<int32_t> encode(std::string_view text) const;
-  std::string decode(std::span<const int64_t> tokens) const;  // IndexError outside the vocabulary
-
- private:
-  std::vector<std::string> characters_;
-};
-
 // Windows of block_size + 1 tokens: x is the first block_size, y the same moved by one. The index
 // of a window is the token it starts at. Unshuffled: consecutive windows with stride block_size (a
 // last one that is not full is left out). Shuffled: as many windows at random starts, drawn anew

@@ -113,16 +113,6 @@ TEST(Datasets, TheEnvironmentComesFirst) {
       << text;
 }
 
-TEST(Text, VocabularyIsSortedByCodePoint) {
-  const Vocabulary v = Vocabulary::of("bañb€a𝄞\n");
-  EXPECT_EQ(v.characters(), (std::vector<std::string>{"\n", "a", "b", "ñ", "€", "𝄞"}));
-  const std::vector<int32_t> tokens = v.encode("€ba");
-  EXPECT_EQ(tokens, (std::vector<int32_t>{4, 2, 1}));
-  EXPECT_EQ(v.decode(std::vector<int64_t>{4, 2, 1}), "€ba");
-  EXPECT_THROW(v.encode("z"), IndexError);
-  EXPECT_THROW(v.decode(std::vector<int64_t>{6}), IndexError);
-}
-
 TEST(Text, RefusesWhatIsNotUtf8) {
   const TempFolder folder;
   for (const char* bad :
@@ -151,7 +141,7 @@ TEST(Text, UnshuffledWindowsAreConsecutive) {
   }
   EXPECT_NE(io_error([&] {
               load_dataset("text:" + (folder / "t"), {.block_size = 10});
-            }).find("found 100 characters, 90 for training and 10 for testing"),
+            }).find("found 90 tokens for training and 10 for testing"),
             std::string::npos);
 }
 
