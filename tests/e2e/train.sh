@@ -178,6 +178,73 @@ expect 'a text shorter than a window' 4 'block_size'
 run "$TITO" train gpt.toml data.name=digits
 expect 'a gpt on images' 2 'takes text'
 
+# --- tokenizers and generation ---------------------------------------------------------------
+check 'a run keeps its tokenizer' jq -e '.characters | length > 40' gpt/tokenizer/characters.json
+run "$TITO" train gpt.toml --json train.max_steps=4 train.out=pairs data.tokenizer=bpe \
+  data.vocab_size=300 data.name=persuasion train.eval_batch_size=256
+one_object 'the novel ships; byte pairs are learnt from it' '.dataset == "persuasion"'
+check 'as many as the configuration says' grep -q '^vocab_size = 300' pairs/config.toml
+run "$TITO" tokenize text.txt --with pairs --json
+expect 'tokenize with the tokenizer of a run' 0
+one_object 'gives ids' '.tokenizer == "bpe" and .vocab_size == 300 and (.ids | length < 19000 and all(. < 300))'
+run "$TITO" tokenize text.txt --train bpe --vocab-size 310 --output tokens --json
+one_object 'tokenize trains a tokenizer' '.vocab_size == 310'
+run "$TITO" tokenize text.txt --train letters
+expect 'of the kinds there are' 2 'char, bpe'
+run "$TITO" tokenize text.txt
+expect 'tokenize needs one of the two' 2 '--with FOLDER'
+run "$TITO" train gpt.toml --json train.max_steps=3 train.out=loaded data.tokenizer=tokens
+expect 'a tokenizer is loaded from a folder' 0
+rm -r tokens
+run "$TITO" eval loaded --json
+expect 'eval takes the one of the run' 0
+run "$TITO" train gpt.toml data.tokenizer=tokens
+expect 'a folder without one' 4 'holds no tokenizer'
+run "$TITO" train gpt.toml data.tokenizer=bpe data.vocab_size=200
+expect 'a vocabulary without all bytes' 2 'data.vocab_size: 200 is too small'
+
+# generate RUN ARGUMENTS...: one object
+generate() { run "$TITO" generate "$@" --json; }
+generate gpt --prompt 'Anne ' --max-tokens 60 --seed 4
+expect 'generate' 0
+one_object 'goes on with the prompt' '.prompt == "Anne " and .prompt_tokens == 5 and .finished and
+  (.tokens | length == 60) and (.completion | length == 60) and .tokens_per_second > 0'
+first=$(jq -c .completion "$out")
+generate gpt --prompt 'Anne ' --max-tokens 60 --seed 4 --threads 1
+check 'the same seed gives the same text' [ "$first" = "$(jq -c .completion "$out")" ]
+generate gpt --prompt 'Anne ' --max-tokens 60 --seed 5
+check 'another seed another' [ "$first" != "$(jq -c .completion "$out")" ]
+run "$TITO" generate gpt --prompt 'Anne ' --max-tokens 60 --seed 4
+check 'without --json the text alone' sh -c \
+  '[ "$(jq -rn --argjson t "$1" "\"Anne \" + \$t")" = "$(cat "$2")" ]' sh "$first" "$out"
+generate gpt --prompt 'Anne ' --max-tokens 20 --top-k 1 --seed 1
+cp "$out" greedy.json
+generate gpt --prompt 'Anne ' --max-tokens 20 --temperature 0 --seed 2
+check 'temperature 0 is top-k 1' jq -e -s '.[0].tokens == .[1].tokens' "$out" greedy.json
+generate gpt --prompt 'Anne ' --max-tokens 20 --top-p 0.0001 --seed 3
+check 'and so is a small top-p' jq -e -s '.[0].tokens == .[1].tokens' "$out" greedy.json
+generate pairs --prompt 'naïve ☃' --max-tokens 8
+one_object 'byte pairs take any prompt' '.tokens | length == 8 and all(. < 300)'
+generate gpt --prompt '☃'
+expect 'characters only known ones' 2 "--prompt: .*'☃'"
+generate gpt --prompt ''
+expect 'an empty prompt' 2 'prompt is empty'
+generate gpt --temperature -1
+expect 'a negative temperature' 2 'temperature -1'
+generate gpt --top-p 2
+expect 'a top-p above 1' 2 'top_p 2'
+generate gpt --max-tokens -3
+expect 'a negative number of tokens' 2 'max-tokens -3'
+generate one
+expect 'generate with an mlp' 2 "'one' has the model 'mlp'"
+cp -r gpt cut
+head -c 100 gpt/tokenizer/characters.json >cut/tokenizer/characters.json
+generate cut
+expect 'a cut tokenizer is refused' 4 'characters.json: at byte'
+rm -r cut/tokenizer
+generate cut
+expect 'generate without the tokenizer' 4 'cut/tokenizer: holds no tokenizer'
+
 # --- resumed, interrupted, damaged -------------------------------------------------------------
 run "$TITO" train gpt.toml --json train.max_steps=5 train.out=gpt-broken
 run "$TITO" train --resume gpt-broken --json train.max_steps=12

@@ -50,9 +50,12 @@ FeedForward::FeedForward(int64_t features, bool bias, double dropout)
       dropout_(dropout) {}
 
 Tensor FeedForward::forward(const Tensor& x) {
+  return dropout(decode(x), dropout_, training());
+}
+
+Tensor FeedForward::decode(const Tensor& x) {
   const bool fuse = fusion_enabled() && !c_fc.has_hooks();
-  const Tensor hidden = fuse ? c_fc.forward(x, Fused::kGelu) : gelu(c_fc(x));
-  return dropout(c_proj(hidden), dropout_, training());
+  return c_proj(fuse ? c_fc.forward(x, Fused::kGelu) : gelu(c_fc(x)));
 }
 
 TransformerBlock::TransformerBlock(int64_t features, int64_t heads, bool bias, double dropout)
@@ -68,7 +71,7 @@ Tensor TransformerBlock::forward(const Tensor& x) {
 
 Tensor TransformerBlock::decode(const Tensor& x, KeyValues& cache, int64_t position) {
   const Tensor attended = x + attn.decode(ln_1(x), cache, position);
-  return attended + mlp(ln_2(attended));
+  return attended + mlp.decode(ln_2(attended));
 }
 
 }  // namespace tinytorch::nn

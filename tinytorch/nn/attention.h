@@ -43,6 +43,7 @@ class FeedForward : public Module {
  public:
   FeedForward(int64_t features, bool bias = true, double dropout = 0);
   Tensor forward(const Tensor& x) override;
+  Tensor decode(const Tensor& x);  // without dropout
   const char* kind() const override { return "FeedForward"; }
   Linear& c_fc;
   Linear& c_proj;
