@@ -184,6 +184,9 @@ run "$TITO" train gpt.toml --json train.max_steps=4 train.out=pairs data.tokeniz
   data.vocab_size=300 data.name=persuasion train.eval_batch_size=256
 one_object 'the novel ships; byte pairs are learnt from it' '.dataset == "persuasion"'
 check 'as many as the configuration says' grep -q '^vocab_size = 300' pairs/config.toml
+run "$TITO" train "$TINYTORCH_HOME/examples/persuasion-gpt.toml" --json train.max_steps=2 \
+  train.out=novel model.n_layer=1 model.n_embd=16 train.batch_size=2
+one_object 'the example of a language model' '.dataset == "persuasion" and .test_samples == 364'
 run "$TITO" tokenize text.txt --with pairs --json
 expect 'tokenize with the tokenizer of a run' 0
 one_object 'gives ids' '.tokenizer == "bpe" and .vocab_size == 300 and (.ids | length < 19000 and all(. < 300))'
