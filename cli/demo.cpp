@@ -67,7 +67,7 @@ int run(const Args& args) {
         r["samples_per_second"].get<double>(), 100 * r["test_accuracy"].get<double>(),
         r["test_samples"].get<int64_t>(), folder.path());
   }
-  return result.finished ? kOk : kInterrupted;
+  return exit_code(result);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ int run(const Args& args) {
   Config config = Config::load(folder.config_file());
   const data::DataSource source = read_data(config, folder.tokenizer());
   const auto model = make_model(config, &source);
-  optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
+  const optim::Progress progress =
+      optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
   const auto loader = make_test_loader(config, source);
   const optim::EvalReport report = optim::evaluate(*model, *loader);
   if (args.json())
@@ -26,8 +27,8 @@ int run(const Args& args) {
                 {"loss", report.loss},
                 {"accuracy", report.accuracy}});
   else
-    fmt::print("{}: {} test samples, loss {:.4f}, accuracy {:.2f} %\n", source.name, report.samples,
-               report.loss, 100 * report.accuracy);
+    fmt::print("{}: {} test samples, loss {:.4f}, accuracy {:.2f} % (best checkpoint, step {})\n",
+               source.name, report.samples, report.loss, 100 * report.accuracy, progress.step);
   return kOk;
 }
 

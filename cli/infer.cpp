@@ -28,17 +28,27 @@ Tensor as_input(const Tensor& x, const Config& config, const std::string& file) 
   return x.to(read_dtype(config));
 }
 
+// What a model's input looks like: "(n, 1, 28, 28)".
+std::string input_of(const nn::ModelSpec& spec) {
+  if (spec.name == "gpt") return fmt::format("(n, up to {}) tokens", spec.block_size);
+  if (spec.name == "mlp")
+    return fmt::format("(n, {0}), or images of {0} values", spec.layers.front());
+  const std::string side = spec.name == "cnn" ? std::to_string(spec.image_size) : "any size";
+  return fmt::format("(n, {}, {}, {})", spec.in_channels, side, side);
+}
+
 // The file is to blame when the network cannot take what it holds.
-Tensor logits(nn::Module& model, const Tensor& x, const std::string& file) {
-  const auto refuse = [&](const Error& e) { return IoError(file + ": " + e.what()); };
+Tensor logits(nn::Module& model, const nn::ModelSpec& spec, const Tensor& x,
+              const std::string& file) {
   try {
     return model(x);
-  } catch (const ShapeError& e) {
-    throw refuse(e);
+  } catch (const ShapeError&) {
+    throw IoError(fmt::format("{}: holds {}, but this {} takes {}.", file, x.shape().str(),
+                              spec.name, input_of(spec)));
   } catch (const DTypeError& e) {
-    throw refuse(e);
+    throw IoError(file + ": " + e.what());
   } catch (const IndexError& e) {  // tokens outside the vocabulary
-    throw refuse(e);
+    throw IoError(file + ": " + e.what());
   }
 }
 
@@ -48,6 +58,8 @@ int run(const Args& args) {
     throw ConfigError("infer: --input X.npy and --output Y.npy are needed.");
   if (args.has("--threads")) set_num_threads(static_cast<int>(args.integer("--threads", 1)));
   const bool is_run = std::filesystem::is_directory(what);
+  if (!std::filesystem::exists(what))
+    throw IoError("infer: there is no '" + what + "': neither the folder of a run nor a config.");
   if (!is_run && weights.empty())
     throw ConfigError(
         "infer: a config has no weights. Hint: --weights W.safetensors, or give the folder of a "
@@ -62,7 +74,7 @@ int run(const Args& args) {
   const NoGrad no_grad;
   const std::string input = args.text("--input");
   const Tensor x = as_input(data::read_npy(input), config, input);
-  const Tensor y = logits(*model, x, input);
+  const Tensor y = logits(*model, read_model(config), x, input);
   data::write_npy(args.text("--output"), y);
   if (args.json())
     print_json({{"model", config.get("model.name", "mlp")},
@@ -84,7 +96,8 @@ extern const Command infer_command{
       "the folder of a run (its best checkpoint), or a config together with --weights"}},
     {{"--weights", "W.safetensors", "other weights than the run's best"},
      {"--input", "X.npy",
-      "float32 (n, c, h, w) or (n, features) as the network takes them; int64 tokens for gpt"},
+      "float32 (n, c, h, w) or (n, features), given to the network as it is: what data.normalize "
+      "did in training is yours to do; int64 tokens for gpt"},
      {"--output", "Y.npy", "where the logits go"},
      {"--threads", "N", "threads to use"}},
     run};

@@ -26,21 +26,27 @@ int run(const Args& args) {
         "train.epochs=3");
   Config config = Config::load(resume.empty() ? file : RunFolder::open(resume).config_file());
   if (resume.empty()) config.override_from_environment();
-  for (const std::string& word : words) config.override_with(word);
+  for (const std::string& word : words) {
+    if (!resume.empty() && word.starts_with("model."))
+      throw ConfigError(
+          "train: " + word +
+          ": a run goes on with the model that it has. Hint: start another run from " +
+          RunFolder::open(resume).config_file() + ".");
+    config.override_with(word);
+  }
   const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);
   const TrainingResult result = run_training(config, folder, !resume.empty());
   if (args.json()) {
     print_json(result.report);
   } else if (result.finished) {
+    if (result.report["train_seconds"] == 0)
+      fmt::print("nothing was left to do. Hint: give a larger train.epochs or train.max_steps.\n");
     fmt::print("test accuracy {:.2f} %, test loss {:.4f} after {} steps; run in {}\n",
                100 * result.report["test_accuracy"].get<double>(),
                result.report["test_loss"].get<double>(), result.report["steps"].get<int64_t>(),
                folder.path());
   }
-  if (result.finished) return kOk;
-  fmt::print(stderr, "interrupted after step {}; go on with: tito train --resume {}\n",
-             result.report["steps"].get<int64_t>(), folder.path());
-  return kInterrupted;
+  return exit_code(result);
 }
 
 }  // namespace

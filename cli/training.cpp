@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "tinytorch/config/experiment.h"
@@ -29,11 +30,12 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
   const std::string checkpoint = resume ? folder.last_checkpoint() : "";
   Experiment e = make_experiment_in(folder, config, !checkpoint.empty());
   optim::Trainer& trainer = *e.trainer;
+  // A run that cannot go on stays as it is: nothing is written before its checkpoint is read.
+  if (!checkpoint.empty()) trainer.resume(checkpoint);
   folder.write_config(config);
   if (e.source.is_text()) e.source.tokenizer->save(folder.tokenizer());
   folder.write_environment(environment_report());
   if (!checkpoint.empty()) {
-    trainer.resume(checkpoint);
     fmt::print(stderr, "resuming {} after step {}\n", folder.path(), trainer.progress().step);
   }
   fmt::print(stderr, "{} ({} parameters) on {}: {} training samples, {} test samples, {} threads\n",
@@ -84,6 +86,13 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
                    {"threads", num_threads()},
                    {"finished", result.finished}};
   return result;
+}
+
+int exit_code(const TrainingResult& result) {
+  if (result.finished) return kOk;
+  fmt::print(stderr, "interrupted after step {}; go on with: tito train --resume {}\n",
+             result.report["steps"].get<int64_t>(), result.report["run_dir"].get<std::string>());
+  return kInterrupted;
 }
 
 }  // namespace tinytorch::cli

@@ -16,4 +16,7 @@ struct TrainingResult {
 };
 TrainingResult run_training(Config& config, const RunFolder& folder, bool resume);
 
+// kOk; kInterrupted, after saying how to go on.
+int exit_code(const TrainingResult& result);
+
 }  // namespace tinytorch::cli

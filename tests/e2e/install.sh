@@ -16,9 +16,10 @@ all=$TEST_TMP/all_headers.cpp
 (cd "$prefix/include" && find tinytorch -name '*.h' | sort | sed 's/.*/#include "&"/') >"$all"
 check 'there are public headers' [ -s "$all" ]
 check 'find_package: configures' cmake -S "$source" -B "$TEST_TMP/build" -G Ninja \
-  -DCMAKE_PREFIX_PATH="$prefix" -DALL_HEADERS="$all"
+  -DCMAKE_PREFIX_PATH="$prefix" -DALL_HEADERS="$all" -DEXAMPLES="$TINYTORCH_HOME/examples"
 check 'find_package: builds, with every public header' cmake --build "$TEST_TMP/build"
 check 'find_package: runs' "$TEST_TMP/build/consumer"
+check 'the README'"'"'s program learns' "$TEST_TMP/build/xor"
 
 if command -v pkg-config >/dev/null 2>&1; then
   PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tinytorch.pc)")

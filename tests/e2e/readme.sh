@@ -15,6 +15,20 @@ while read -r command; do
   check "$command" sh -c "$command" </dev/null
 done <"$TEST_TMP/commands"
 
+# Its program is the one in examples/, which tests/e2e/install.sh builds and runs.
+awk '/^```cpp$/ { on = 1; next } /^```/ { on = 0 } on' README.md >"$TEST_TMP/program.cpp"
+check 'its program is an example' cmp "$TEST_TMP/program.cpp" examples/xor.cpp
+# docs/config.md knows each key that the code reads, and no other.
+grep -rhoE '"(model|data|optim|schedule|train)\.[a-z_]+"' tinytorch/config/*.cpp cli/*.cpp |
+  tr -d '"' | sort -u | grep -vx 'train.lr' >"$TEST_TMP/read"
+grep -oE '`(model|data|optim|schedule|train)\.[a-z_]+`' docs/config.md | tr -d '`' | sort -u >"$TEST_TMP/told"
+check 'docs/config.md has every key' cmp "$TEST_TMP/read" "$TEST_TMP/told"
+for file in examples/*.toml; do
+  check "$file is taken" sh -c './tito train "$1" data.name="$2" train.max_steps=1 train.out="$3"' sh \
+    "$file" "$(case $file in *cnn*) echo fashion-mnist-small ;; *gpt*) echo persuasion ;; *) echo digits ;; esac)" \
+    "$TEST_TMP/$(basename "$file")-run"
+done
+
 # The map of the repository names what is there.
 sed -nE 's/^\| (`[^|]*) \|.*/\1/p' README.md | tr -d '` ' | tr ',' '\n' >"$TEST_TMP/paths"
 while read -r path; do

@@ -22,6 +22,7 @@ using config::Value;
 // Entries in the order in which they were first given. Reading is logically const, but it records
 // what is known.
 struct Config::State {
+  std::string name = "config";  // the file's
   std::vector<Entry> entries;
   std::vector<Entry> tables;  // headers of the file, for the unknown ones
   mutable std::set<std::string> known;
@@ -62,6 +63,7 @@ Config& Config::operator=(Config&&) noexcept = default;
 Config Config::parse(std::string_view toml, const std::string& name) {
   Config out;
   config::ParsedToml parsed = config::parse_toml(toml, name);
+  out.state_->name = name;
   out.state_->tables = std::move(parsed.tables);
   for (Entry& e : parsed.entries) out.state_->put(std::move(e));
   return out;
@@ -197,7 +199,8 @@ std::optional<T> Config::find(std::string_view key) const {
 template <class T>
 T Config::get(std::string_view key) const {
   std::optional<T> value = find<T>(key);
-  if (!value) raise<ConfigError>("{} is missing, expected {}.", key, kTypeName<T>);
+  if (!value)
+    raise<ConfigError>("{}: {} is missing, expected {}.", state_->name, key, kTypeName<T>);
   return std::move(*value);
 }
 
@@ -241,7 +244,17 @@ int64_t Config::get_at_least(std::string_view key, int64_t least, int64_t otherw
 
 void Config::refuse(std::string_view key, const std::string& why) const {
   const Entry* e = state_->find(key);
-  raise<ConfigError>("{}: {}: {}", e ? e->place : "default", key, why);
+  raise<ConfigError>("{}: {}: {}", e ? e->place : state_->name, key, why);
+}
+
+void Config::reject_other_tables(const std::vector<std::string>& names) const {
+  for (const auto* list : State::Lists{&state_->tables, &state_->entries})
+    for (const Entry& e : *list) {
+      const std::string table = e.key.substr(0, e.key.find('.'));
+      if (std::find(names.begin(), names.end(), table) == names.end())
+        raise<ConfigError>("{}: unknown table '{}'. Hint: did you mean '{}'? Known: {}.", e.place,
+                           table, nearest_name(table, names), joined(names));
+    }
 }
 
 void Config::reject_unknown() const {

@@ -51,6 +51,8 @@ class Config {
 
   // Refuses a value for a reason that only the reader knows: "PLACE: KEY: WHY".
   [[noreturn]] void refuse(std::string_view key, const std::string& why) const;
+  // ConfigError for a table, or a key outside of tables, that is none of `names`.
+  void reject_other_tables(const std::vector<std::string>& names) const;
   // ConfigError for the first key (in the order of the places) that was given but never read; names
   // the nearest known key.
   void reject_unknown() const;

@@ -87,9 +87,11 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
 
 data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
   data::DataOptions options;
+  const auto& names = data::dataset_names();
+  if (!config.has("data.name"))
+    config.refuse("data.name", format_text("is missing. Known: {}.", joined(names)));
   const std::string name = config.get<std::string>("data.name");
   const std::string kind = name.substr(0, name.find(':') + 1);  // "idx:", or "" for a plain name
-  const auto& names = data::dataset_names();
   if (std::none_of(names.begin(), names.end(), [&](const std::string& known) {
         return kind.empty() ? known == name : known.starts_with(kind) && name != kind;
       }))
@@ -175,6 +177,7 @@ std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::D
 Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume,
                            const std::string& run_tokenizer) {
   Experiment e;
+  config.reject_other_tables({"model", "data", "optim", "schedule", "train"});
   e.source = read_data(config, run_tokenizer);
   const auto seed = static_cast<uint64_t>(config.get_at_least("train.seed", 0, 0));
   manual_seed(seed);

@@ -96,8 +96,9 @@ ParsedToml parse_toml(std::string_view text, const std::string& name) {
   try {
     Flattener(name, out).table(toml::parse(text, name), "");
   } catch (const toml::parse_error& e) {
-    raise<ConfigError>("{}:{}:{}: {}.", name, e.source().begin.line, e.source().begin.column,
-                       e.description());
+    const bool bare = e.description().find("value type") != std::string_view::npos;
+    raise<ConfigError>("{}:{}:{}: {}.{}", name, e.source().begin.line, e.source().begin.column,
+                       e.description(), bare ? " Hint: a text stands in quotes." : "");
   }
   return out;
 }

@@ -87,7 +87,7 @@ TEST(Config, WrongTypesSayWhatWasFoundAndWhere) {
   EXPECT_EQ(error_of([&] { c.get<std::string>("train.epochs"); }),
             "e.toml:2:1: train.epochs is the number 2.5, expected a string.");
   EXPECT_EQ(error_of([&] { c.get<bool>("train.shuffle"); }),
-            "train.shuffle is missing, expected true or false.");
+            "e.toml: train.shuffle is missing, expected true or false.");
 }
 
 TEST(Config, NotTomlGivesLineAndColumn) {
