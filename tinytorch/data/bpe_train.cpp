@@ -126,6 +126,7 @@ BpeTokenizer BpeTokenizer::train(std::string_view text, int64_t vocab_size) {
   BpeTokenizer out;
   // GPT-2 numbers the bytes as their printable characters are ordered.
   std::vector<std::pair<std::string, int>> bytes;
+  bytes.reserve(kBytes);
   for (int byte = 0; byte < kBytes; ++byte)
     bytes.emplace_back(printable_bytes(std::string(1, static_cast<char>(byte))), byte);
   std::sort(bytes.begin(), bytes.end());

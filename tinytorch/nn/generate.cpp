@@ -42,6 +42,7 @@ int64_t sample_token(std::span<const double> logits, const SamplingOptions& opti
     std::sort(tokens.begin(), tokens.end(), likelier);
   }
   std::vector<double> weights;
+  weights.reserve(tokens.size());
   for (const int64_t t : tokens)
     weights.push_back(std::exp((logits[static_cast<size_t>(t)] - *best) / options.temperature));
   double total = std::accumulate(weights.begin(), weights.end(), 0.0);
