@@ -201,6 +201,8 @@ expect 'a tokenizer is loaded from a folder' 0
 rm -r tokens
 run "$TITO" eval loaded --json
 expect 'eval takes the one of the run' 0
+run "$TITO" train --resume loaded --json train.max_steps=5
+one_object 'and so does a run that goes on' '.steps == 5'
 run "$TITO" train gpt.toml data.tokenizer=tokens
 expect 'a folder without one' 4 'holds no tokenizer'
 run "$TITO" train gpt.toml data.tokenizer=bpe data.vocab_size=200
