@@ -1,6 +1,8 @@
 #include "tinytorch/config/experiment.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "tinytorch/config/suggest.h"
 #include "tinytorch/core/format.h"
@@ -140,9 +142,22 @@ DType read_dtype(const Config& config) {
   return dtype_from_name(config.choice("train.dtype", {"f32", "f64"}, "f32").c_str());
 }
 
+namespace {
+
+std::pair<double, double> read_betas(const Config& config, double beta1, double beta2) {
+  const auto betas = config.get<std::vector<double>>("optim.betas", {beta1, beta2});
+  if (betas.size() != 2) config.refuse("optim.betas", "must be two numbers, such as [0.9, 0.999]");
+  return {betas[0], betas[1]};
+}
+
+}  // namespace
+
 std::unique_ptr<optim::Optimizer> read_optimizer(const Config& config, const nn::Module& model) {
-  const std::string name = config.choice("optim.name", {"sgd", "adam", "adamw"}, "adam");
-  const double lr = config.get<double>("optim.lr", 1e-3);
+  const std::string name =
+      config.choice("optim.name", {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lion"}, "adam");
+  const double lr = config.get<double>("optim.lr", name == "lion"                           ? 1e-4
+                                                   : name == "rmsprop" || name == "adagrad" ? 1e-2
+                                                                                            : 1e-3);
   const double weight_decay =
       config.get<double>("optim.weight_decay", name == "adamw" ? 0.01 : 0.0);
   if (name == "sgd") {
@@ -152,11 +167,32 @@ std::unique_ptr<optim::Optimizer> read_optimizer(const Config& config, const nn:
     o.nesterov = config.get<bool>("optim.nesterov", false);
     return std::make_unique<optim::Sgd>(model.parameters(), o);
   }
+  if (name == "rmsprop") {
+    optim::RmspropOptions o;
+    o.lr = lr, o.weight_decay = weight_decay;
+    o.alpha = config.get<double>("optim.alpha", 0.99);
+    o.eps = config.get<double>("optim.eps", 1e-8);
+    o.momentum = config.get<double>("optim.momentum", 0.0);
+    o.centered = config.get<bool>("optim.centered", false);
+    return std::make_unique<optim::Rmsprop>(model.parameters(), o);
+  }
+  if (name == "adagrad") {
+    optim::AdagradOptions o;
+    o.lr = lr, o.weight_decay = weight_decay;
+    o.lr_decay = config.get<double>("optim.lr_decay", 0.0);
+    o.initial_accumulator_value = config.get<double>("optim.initial_accumulator_value", 0.0);
+    o.eps = config.get<double>("optim.eps", 1e-10);
+    return std::make_unique<optim::Adagrad>(model.parameters(), o);
+  }
+  if (name == "lion") {
+    optim::LionOptions o;
+    o.lr = lr, o.weight_decay = weight_decay;
+    std::tie(o.beta1, o.beta2) = read_betas(config, 0.9, 0.99);
+    return std::make_unique<optim::Lion>(model.parameters(), o);
+  }
   optim::AdamOptions o;
-  const auto betas = config.get<std::vector<double>>("optim.betas", {0.9, 0.999});
-  if (betas.size() != 2) config.refuse("optim.betas", "must be two numbers, such as [0.9, 0.999]");
   o.lr = lr, o.weight_decay = weight_decay, o.decoupled = name == "adamw";
-  o.beta1 = betas[0], o.beta2 = betas[1];
+  std::tie(o.beta1, o.beta2) = read_betas(config, 0.9, 0.999);
   o.eps = config.get<double>("optim.eps", 1e-8);
   return std::make_unique<optim::Adam>(model.parameters(), o);
 }
@@ -173,6 +209,37 @@ std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::D
   o.dtype = read_dtype(config);
   return std::make_unique<DataLoader>(source.test, o);
 }
+
+namespace {
+
+// [schedule], for a run of so many steps (0: not known).
+optim::Schedule read_schedule(const Config& config, int64_t steps) {
+  optim::Schedule s;
+  s.name = config.choice("schedule.name", optim::schedule_names(), "constant");
+  s.warmup_steps = config.get_at_least("schedule.warmup_steps", 0, 0);
+  if (s.name == "cosine" || s.name == "one_cycle")
+    s.total_steps = config.get_at_least("schedule.total_steps", 1, std::max<int64_t>(steps, 1));
+  if (s.name == "cosine" || s.name == "plateau")
+    s.min_lr = config.get<double>("schedule.min_lr", 0.0);
+  if (s.name == "step")
+    s.step_size = config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
+  if (s.name == "multi_step")
+    s.milestones = config.get<std::vector<int64_t>>(
+        "schedule.milestones",
+        {std::max<int64_t>(steps / 2, 1), std::max<int64_t>(3 * steps / 4, 1)});
+  if (s.name == "exponential") s.gamma = config.get<double>("schedule.gamma", 0.999);
+  if (s.name == "step" || s.name == "multi_step" || s.name == "plateau")
+    s.gamma = config.get<double>("schedule.gamma", 0.1);
+  if (s.name == "one_cycle") {
+    s.pct_start = config.get<double>("schedule.pct_start", 0.3);
+    s.div_factor = config.get<double>("schedule.div_factor", 25.0);
+    s.final_div_factor = config.get<double>("schedule.final_div_factor", 1e4);
+  }
+  if (s.name == "plateau") s.patience = config.get_at_least("schedule.patience", 0, 10);
+  return s;
+}
+
+}  // namespace
 
 Experiment make_experiment(Config& config, const std::string& checkpoints, bool resume,
                            const std::string& run_tokenizer) {
@@ -204,21 +271,14 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   trainer.evaluate_every = config.get_at_least("train.evaluate_every", 0, 0);
   trainer.checkpoint_every = config.get_at_least("train.checkpoint_every", 0, 0);
   trainer.checkpoints = checkpoints;
-  int64_t steps = trainer.epochs * e.train->batches();
+  trainer.clip_value = config.get<double>("train.clip_value", 0.0);
+  trainer.accumulate = config.get_at_least("train.accumulate", 1, 1);
+  trainer.patience = config.get_at_least("train.patience", 0, 0);
+  int64_t steps =
+      trainer.epochs * ((e.train->batches() + trainer.accumulate - 1) / trainer.accumulate);
   if (trainer.max_steps > 0 && (steps == 0 || trainer.max_steps < steps)) steps = trainer.max_steps;
 
-  optim::Schedule schedule;
-  schedule.name = config.choice("schedule.name", optim::schedule_names(), "constant");
-  schedule.warmup_steps = config.get_at_least("schedule.warmup_steps", 0, 0);
-  if (schedule.name == "cosine") {
-    schedule.total_steps =
-        config.get_at_least("schedule.total_steps", 1, std::max<int64_t>(steps, 1));
-    schedule.min_lr = config.get<double>("schedule.min_lr", 0.0);
-  } else if (schedule.name == "step") {
-    schedule.step_size =
-        config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
-    schedule.gamma = config.get<double>("schedule.gamma", 0.1);
-  }
+  const optim::Schedule schedule = read_schedule(config, steps);
   config.find<std::string>(
       "train.out");  // read where the folder is made; known when a run is resumed
   config.reject_unknown();

@@ -44,6 +44,17 @@ void scale_grads(ChunkTable<T> chunks, double factor) {
 }
 
 template <class T>
+void clamp_grads(ChunkTable<T> chunks, double limit) {
+  const T most = static_cast<T>(limit);
+  for_each_chunk(chunks, 0.3, [&](const ParamChunk<T>& c, int64_t) {
+    for (int64_t i = 0; i < c.n; ++i) {
+      const T g = c.g[i] > most ? most : c.g[i];
+      c.g[i] = g < -most ? -most : g;
+    }
+  });
+}
+
+template <class T>
 void zero_grads(ChunkTable<T> chunks) {
   for_each_chunk(chunks, 0.15, [&](const ParamChunk<T>& c, int64_t) {
     std::memset(c.g, 0, static_cast<size_t>(c.n) * sizeof(T));
@@ -52,6 +63,8 @@ void zero_grads(ChunkTable<T> chunks) {
 
 template void scale_grads(ChunkTable<float>, double);
 template void scale_grads(ChunkTable<double>, double);
+template void clamp_grads(ChunkTable<float>, double);
+template void clamp_grads(ChunkTable<double>, double);
 template void zero_grads(ChunkTable<float>);
 template void zero_grads(ChunkTable<double>);
 

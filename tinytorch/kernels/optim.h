@@ -18,6 +18,7 @@ struct ParamChunk {
   T* s0 = nullptr;  // state: momentum buffer of SGD, first moment of Adam; zero at the start
   T* s1 = nullptr;  // state: second moment of Adam; zero at the start
   int64_t n = 0;
+  T* s2 = nullptr;  // state: mean gradient of RMSprop; zero at the start
 };
 inline constexpr int64_t kParamChunk = 8192;  // longest chunk that append_chunks makes
 
@@ -31,7 +32,7 @@ void append_chunks(std::vector<ParamChunk<T>>& table, const ParamChunk<T>& whole
   auto at = [](T* base, int64_t i) { return base ? base + i : nullptr; };
   for (int64_t i = 0; i < whole.n; i += kParamChunk)
     table.push_back({at(whole.p, i), at(whole.g, i), at(whole.s0, i), at(whole.s1, i),
-                     whole.n - i < kParamChunk ? whole.n - i : kParamChunk});
+                     whole.n - i < kParamChunk ? whole.n - i : kParamChunk, at(whole.s2, i)});
 }
 
 // PyTorch's SGD with dampening 0:
@@ -59,6 +60,33 @@ struct AdamArgs {
   bool decoupled = false;
 };
 
+// PyTorch's RMSprop:
+//   g += weight_decay p;  v = alpha v + (1 - alpha) g^2;  m = alpha m + (1 - alpha) g (centered)
+//   d = g / (sqrt(centered ? v - m^2 : v) + eps);  momentum: b = momentum b + d, d = b;  p -= lr d
+// v is s0; b is s1, null without momentum; m is s2, null unless centered. Source: Tieleman and
+// Hinton 2012 (COURSERA lecture 6.5); Graves 2013 (centered).
+template <class T>
+struct RmspropArgs {
+  ChunkTable<T> chunks;
+  double lr = 0, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
+};
+
+// PyTorch's Adagrad: g += weight_decay p;  v += g^2;  p -= lr g / (sqrt(v) + eps). v is s0. The
+// caller lets lr decay. Source: Duchi, Hazan and Singer 2011.
+template <class T>
+struct AdagradArgs {
+  ChunkTable<T> chunks;
+  double lr = 0, eps = 1e-10, weight_decay = 0;
+};
+
+// Lion: p *= 1 - lr weight_decay;  p -= lr sign(beta1 m + (1 - beta1) g);
+//   m = beta2 m + (1 - beta2) g. m is s0. Source: Chen et al. 2023, algorithm 2.
+template <class T>
+struct LionArgs {
+  ChunkTable<T> chunks;
+  double lr = 0, beta1 = 0.9, beta2 = 0.99, weight_decay = 0;
+};
+
 // *result = sum of g[i]^2 over the table, in double: within a chunk element i is added to lane
 // i % 16, the lanes then in order, then the chunks in order. The order depends on the table alone.
 template <class T>
@@ -77,8 +105,17 @@ void adam_step(const AdamArgs<float>& args);
 void adam_step(const AdamArgs<double>& args);
 void sum_squares(const SumSquaresArgs<float>& args);
 void sum_squares(const SumSquaresArgs<double>& args);
+// f32 and f64, as loops that compilers turn into vectors; time goes into memory.
+template <class T>
+void rmsprop_step(const RmspropArgs<T>& args);
+template <class T>
+void adagrad_step(const AdagradArgs<T>& args);
+template <class T>
+void lion_step(const LionArgs<T>& args);
 template <class T>
 void scale_grads(ChunkTable<T> chunks, double factor);  // g *= factor
+template <class T>
+void clamp_grads(ChunkTable<T> chunks, double limit);  // g to -limit .. limit; NaN stays
 template <class T>
 void zero_grads(ChunkTable<T> chunks);  // g = 0
 

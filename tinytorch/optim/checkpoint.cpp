@@ -67,6 +67,12 @@ Progress progress_of(const Json& state, const std::string& checkpoint) {
     p.generator = {state.at("generator").at("seed"), state.at("generator").at("offset")};
     p.best_step = state.at("best").at("step");
     p.best_loss = state.at("best").at("loss"), p.best_accuracy = state.at("best").at("accuracy");
+    p.stale_evaluations = state.value("stale_evaluations", int64_t{0});
+    if (state.contains("plateau")) {
+      const Json& plateau = state["plateau"];
+      p.plateau = {plateau.at("evaluations"), plateau.at("best"), plateau.at("stale"),
+                   plateau.at("scale")};
+    }
     return p;
   } catch (const Json::exception& e) {
     raise<IoError>("checkpoint: '{}/{}' is damaged: {}", checkpoint, kStateFile, e.what());
@@ -127,17 +133,23 @@ std::string save_checkpoint(const std::string& dir, const nn::Module& model,
     fs::create_directory(part);
     data::write_safetensors(part + "/" + kModelFile, {model.state_dict(), {{"format", "pt"}}});
     data::write_safetensors(part + "/" + kOptimizerFile, {optimizer.state_tensors(), {}});
-    const Json state = {
+    Json state = {
         {"format", kFormat},
         {"step", p.step},
         {"epoch", p.epoch},
         {"loader", {{"seed", p.loader.seed}, {"epoch", p.loader.epoch}, {"batch", p.loader.batch}}},
         {"generator", {{"seed", p.generator.seed}, {"offset", p.generator.offset}}},
         {"best", {{"step", p.best_step}, {"loss", p.best_loss}, {"accuracy", p.best_accuracy}}},
+        {"stale_evaluations", p.stale_evaluations},
         {"optimizer", {{"lr", optimizer.lr()}, {"steps", optimizer.steps()}}},
         {"files",
          {{kModelFile, json_sum(part + "/" + kModelFile)},
           {kOptimizerFile, json_sum(part + "/" + kOptimizerFile)}}}};
+    if (p.plateau.evaluations > 0)
+      state["plateau"] = {{"evaluations", p.plateau.evaluations},
+                          {"best", p.plateau.best},
+                          {"stale", p.plateau.stale},
+                          {"scale", p.plateau.scale}};
     data::write_file_atomic(part + "/" + kStateFile, state.dump(1) + "\n");
     data::sync_folder(part);
     fs::remove_all(final_path);

@@ -6,11 +6,12 @@
 #include "tinytorch/core/random.h"
 #include "tinytorch/nn/module.h"
 #include "tinytorch/optim/optimizer.h"
+#include "tinytorch/optim/schedule.h"
 
 namespace tinytorch::optim {
 
 // Where a training run stands between two steps. With the weights and the optimizer's state it is
-// everything that the following steps depend on (the schedule is a function of the step).
+// everything that the following steps depend on.
 struct Progress {
   int64_t step = 0;   // steps done
   int64_t epoch = 0;  // epochs completed
@@ -18,6 +19,8 @@ struct Progress {
   GeneratorState generator;
   int64_t best_step = 0;  // step of the best evaluation so far; 0: none
   double best_loss = 0, best_accuracy = 0;
+  int64_t stale_evaluations = 0;  // in a row without a better loss
+  PlateauState plateau;
 };
 
 // A checkpoint is a folder DIR/step-000000042 with model.safetensors, optimizer.safetensors and

@@ -30,16 +30,22 @@ Tensor ordered_gradient(const Tensor& p) {
 
 template <class T>
 kernels::ParamChunk<T> whole(const Tensor& p, const Tensor& g) {
-  return {p.data<T>(), g.data<T>(), nullptr, nullptr, p.numel()};
+  return {p.data<T>(), g.data<T>(), nullptr, nullptr, p.numel(), nullptr};
+}
+
+// Which pointer of a chunk a state takes: RMSprop may have its third without its second.
+size_t slot(const std::string& state_name, size_t number) {
+  return state_name == "grad_avg" ? 2 : number;
 }
 
 }  // namespace
 
 Optimizer::Optimizer(std::vector<Tensor> parameters, double lr,
-                     std::vector<std::string> state_names)
+                     std::vector<std::string> state_names, double state_start)
     : parameters_(std::move(parameters)),
       lr_(lr),
       state_names_(std::move(state_names)),
+      state_start_(state_start),
       state_(parameters_.size()),
       steps_(parameters_.size(), 0) {
   if (parameters_.empty()) raise<ConfigError>("an optimizer needs at least one parameter.");
@@ -55,25 +61,23 @@ void Optimizer::zero_grad() {
   for (Tensor& p : parameters_) p.set_grad(Tensor());
 }
 
-struct Optimizer::Group {
-  DType dtype = DType::kF32;
-  int64_t step = 0;  // of its parameters, this one included
-  std::vector<kernels::ParamChunk<float>> f32;
-  std::vector<kernels::ParamChunk<double>> f64;
-};
-
-// Counts the steps up, makes missing state, and hands out one group for each (dtype, step count):
-// one in all, as a rule.
 template <class Run>
 void Optimizer::for_each_group(Run run) {
+  struct Group {
+    DType dtype;
+    int64_t step;
+    std::vector<kernels::ParamChunk<float>> f32;
+    std::vector<kernels::ParamChunk<double>> f64;
+  };
   std::vector<Group> groups;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
     const Tensor g = ordered_gradient(p);
     if (!g.defined()) continue;
-    while (state_[i].size() < state_names_.size()) {
-      state_[i].push_back(empty_like(p));
-      state_[i].back().zero_();
+    std::vector<Tensor>& state = state_[i];
+    while (state.size() < state_names_.size()) {
+      state.push_back(empty_like(p));
+      state.back().fill_(state_start_);
     }
     const int64_t step = ++steps_[i];
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& o) {
@@ -85,8 +89,9 @@ void Optimizer::for_each_group(Run run) {
     }
     const auto append = [&](auto& table, auto chunk) {
       using T = std::remove_pointer_t<decltype(chunk.p)>;
-      if (!state_[i].empty()) chunk.s0 = state_[i][0].template data<T>();
-      if (state_[i].size() > 1) chunk.s1 = state_[i][1].template data<T>();
+      T** const pointers[] = {&chunk.s0, &chunk.s1, &chunk.s2};
+      for (size_t s = 0; s < state.size(); ++s)
+        *pointers[slot(state_names_[s], s)] = state[s].template data<T>();
       kernels::append_chunks(table, chunk);
     };
     if (p.dtype() == DType::kF32)
@@ -95,7 +100,12 @@ void Optimizer::for_each_group(Run run) {
       append(group->f64, whole<double>(p, g));
     p.storage().bump_version();
   }
-  for (const Group& group : groups) run(group);
+  for (const Group& group : groups) {
+    if (group.dtype == DType::kF32)
+      run(group.f32, group.step);
+    else
+      run(group.f64, group.step);
+  }
 }
 
 std::vector<std::pair<std::string, Tensor>> Optimizer::state_tensors() const {
@@ -152,19 +162,9 @@ Sgd::Sgd(std::vector<Tensor> parameters, const SgdOptions& o)
 }
 
 void Sgd::step() {
-  for_each_group([&](const Group& group) {
-    const auto run = [&](const auto& chunks) {
-      using T = std::remove_pointer_t<decltype(chunks[0].p)>;
-      kernels::SgdArgs<T> args;
-      args.chunks = chunks;
-      args.lr = lr_, args.momentum = options_.momentum;
-      args.weight_decay = options_.weight_decay, args.nesterov = options_.nesterov;
-      kernels::sgd_step(args);
-    };
-    if (group.dtype == DType::kF32)
-      run(group.f32);
-    else
-      run(group.f64);
+  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
+    kernels::sgd_step(kernels::SgdArgs<T>{chunks, lr_, options_.momentum, options_.weight_decay,
+                                          options_.nesterov});
   });
 }
 
@@ -180,22 +180,74 @@ Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& o)
 }
 
 void Adam::step() {
-  for_each_group([&](const Group& group) {
-    const auto run = [&](const auto& chunks) {
-      using T = std::remove_pointer_t<decltype(chunks[0].p)>;
-      kernels::AdamArgs<T> args;
-      args.chunks = chunks;
-      args.lr = lr_, args.beta1 = options_.beta1, args.beta2 = options_.beta2,
-      args.eps = options_.eps;
-      args.weight_decay = options_.weight_decay, args.decoupled = options_.decoupled;
-      args.bias_correction1 = 1 - std::pow(options_.beta1, static_cast<double>(group.step));
-      args.bias_correction2 = 1 - std::pow(options_.beta2, static_cast<double>(group.step));
-      kernels::adam_step(args);
-    };
-    if (group.dtype == DType::kF32)
-      run(group.f32);
-    else
-      run(group.f64);
+  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t step) {
+    kernels::AdamArgs<T> args;
+    args.chunks = chunks;
+    args.lr = lr_, args.beta1 = options_.beta1, args.beta2 = options_.beta2,
+    args.eps = options_.eps;
+    args.weight_decay = options_.weight_decay, args.decoupled = options_.decoupled;
+    args.bias_correction1 = 1 - std::pow(options_.beta1, static_cast<double>(step));
+    args.bias_correction2 = 1 - std::pow(options_.beta2, static_cast<double>(step));
+    kernels::adam_step(args);
+  });
+}
+
+namespace {
+
+std::vector<std::string> rmsprop_states(const RmspropOptions& o) {
+  std::vector<std::string> names = {"square_avg"};
+  if (o.momentum != 0) names.emplace_back("momentum_buffer");
+  if (o.centered) names.emplace_back("grad_avg");
+  return names;
+}
+
+}  // namespace
+
+Rmsprop::Rmsprop(std::vector<Tensor> parameters, const RmspropOptions& o)
+    : Optimizer(std::move(parameters), o.lr, rmsprop_states(o)), options_(o) {
+  check_positive("rmsprop", "lr", o.lr, true);
+  check_positive("rmsprop", "alpha", o.alpha, true);
+  check_positive("rmsprop", "eps", o.eps, true);
+  check_positive("rmsprop", "weight_decay", o.weight_decay, true);
+  check_positive("rmsprop", "momentum", o.momentum, true);
+}
+
+void Rmsprop::step() {
+  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
+    kernels::rmsprop_step(kernels::RmspropArgs<T>{chunks, lr_, options_.alpha, options_.eps,
+                                                  options_.weight_decay, options_.momentum});
+  });
+}
+
+Adagrad::Adagrad(std::vector<Tensor> parameters, const AdagradOptions& o)
+    : Optimizer(std::move(parameters), o.lr, {"sum"}, o.initial_accumulator_value), options_(o) {
+  check_positive("adagrad", "lr", o.lr, true);
+  check_positive("adagrad", "lr_decay", o.lr_decay, true);
+  check_positive("adagrad", "weight_decay", o.weight_decay, true);
+  check_positive("adagrad", "initial_accumulator_value", o.initial_accumulator_value, true);
+  check_positive("adagrad", "eps", o.eps, true);
+}
+
+void Adagrad::step() {
+  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t step) {
+    const double lr = lr_ / (1 + static_cast<double>(step - 1) * options_.lr_decay);
+    kernels::adagrad_step(kernels::AdagradArgs<T>{chunks, lr, options_.eps, options_.weight_decay});
+  });
+}
+
+Lion::Lion(std::vector<Tensor> parameters, const LionOptions& o)
+    : Optimizer(std::move(parameters), o.lr, {"exp_avg"}), options_(o) {
+  check_positive("lion", "lr", o.lr, true);
+  check_positive("lion", "weight_decay", o.weight_decay, true);
+  for (const double beta : {o.beta1, o.beta2})
+    if (!(beta >= 0 && beta < 1))
+      raise<ConfigError>("lion: betas must lie in [0, 1), got {}.", beta);
+}
+
+void Lion::step() {
+  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
+    kernels::lion_step(
+        kernels::LionArgs<T>{chunks, lr_, options_.beta1, options_.beta2, options_.weight_decay});
   });
 }
 
@@ -237,6 +289,19 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
     kernels::scale_grads<double>(tables.f64, factor);
   }
   return norm;
+}
+
+void scale_grads(const std::vector<Tensor>& parameters, double factor) {
+  const GradTables tables(parameters);
+  kernels::scale_grads<float>(tables.f32, factor);
+  kernels::scale_grads<double>(tables.f64, factor);
+}
+
+void clip_grad_value(const std::vector<Tensor>& parameters, double limit) {
+  check_positive("clip_grad_value", "limit", limit, false);
+  const GradTables tables(parameters);
+  kernels::clamp_grads<float>(tables.f32, limit);
+  kernels::clamp_grads<double>(tables.f64, limit);
 }
 
 }  // namespace tinytorch::optim

@@ -65,6 +65,12 @@ Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedu
   if (options_.epochs < 0 || options_.max_steps < 0)
     raise<ConfigError>("trainer: epochs {} and max_steps {} must not be negative.", options_.epochs,
                        options_.max_steps);
+  if (options_.accumulate < 1 || options_.patience < 0 || options_.clip_norm < 0 ||
+      options_.clip_value < 0)
+    raise<ConfigError>(
+        "trainer: accumulate {} must be at least 1; patience {}, clip_norm {} and clip_value {} "
+        "must not be negative.",
+        options_.accumulate, options_.patience, options_.clip_norm, options_.clip_value);
   if (options_.epochs == 0 && options_.max_steps == 0)
     raise<ConfigError>("trainer: either epochs or max_steps must say when to end.");
   if (train_.batches() == 0)
@@ -74,14 +80,19 @@ Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedu
         train_.options().batch_size, train_.dataset().size());
 }
 
+int64_t Trainer::steps_in_epoch() const {
+  return (train_.batches() + options_.accumulate - 1) / options_.accumulate;
+}
+
 int64_t Trainer::total_steps() const {
-  const int64_t by_epochs = options_.epochs * train_.batches();
+  const int64_t by_epochs = options_.epochs * steps_in_epoch();
   if (options_.max_steps == 0) return by_epochs;
   return options_.epochs == 0 ? options_.max_steps : std::min(by_epochs, options_.max_steps);
 }
 
 bool Trainer::finished() const {
-  return progress_.step >= total_steps();
+  return progress_.step >= total_steps() ||
+         (options_.patience > 0 && progress_.stale_evaluations >= options_.patience);
 }
 
 void Trainer::resume(const std::string& checkpoint) {
@@ -91,7 +102,8 @@ void Trainer::resume(const std::string& checkpoint) {
   saved_step_ = progress_.step;
 }
 
-double Trainer::step(const Batch& batch) {
+// `weighted`: the gradients are those of the sum over the samples, not of the mean.
+double Trainer::loss_and_gradient(const Batch& batch, bool weighted) {
   const Rows rows(model_(batch.x), batch.y);
   Tensor loss = cross_entropy(rows.logits, rows.target);
   const double value = loss.item();
@@ -101,16 +113,37 @@ double Trainer::step(const Batch& batch) {
         "for "
         "broken samples in the data.",
         progress_.step + 1, value);
-  optimizer_.zero_grad();
-  loss.backward();
-  if (options_.clip_norm > 0) clip_grad_norm(optimizer_.parameters(), options_.clip_norm);
-  optimizer_.step();
+  if (weighted)
+    (loss * static_cast<double>(batch.size())).backward();
+  else
+    loss.backward();
   return value;
 }
 
-void Trainer::finish_step(const Batch& batch, double loss, double lr, double seconds) {
+double Trainer::step(const Batch& first, int64_t& samples) {
+  optimizer_.zero_grad();
+  samples = first.size();
+  const bool alone = options_.accumulate == 1;
+  double loss = loss_and_gradient(first, !alone);
+  if (!alone) {
+    loss *= static_cast<double>(samples);
+    for (int64_t i = 1; i < options_.accumulate && train_.state().batch < train_.batches(); ++i) {
+      const Batch& batch = *train_.next();
+      loss += loss_and_gradient(batch, true) * static_cast<double>(batch.size());
+      samples += batch.size();
+    }
+    loss /= static_cast<double>(samples);
+    scale_grads(optimizer_.parameters(), 1 / static_cast<double>(samples));
+  }
+  if (options_.clip_value > 0) clip_grad_value(optimizer_.parameters(), options_.clip_value);
+  if (options_.clip_norm > 0) clip_grad_norm(optimizer_.parameters(), options_.clip_norm);
+  optimizer_.step();
+  return loss;
+}
+
+void Trainer::finish_step(int64_t samples, double loss, double lr, double seconds) {
   ++progress_.step;
-  samples_ += batch.size();
+  samples_ += samples;
   train_seconds_ += seconds;
   progress_.loader = train_.state();
   progress_.epoch = progress_.loader.epoch;
@@ -120,17 +153,19 @@ void Trainer::finish_step(const Batch& batch, double loss, double lr, double sec
   }
   progress_.generator = default_generator().state();
   if (on_step) {
-    const int64_t epoch = (progress_.step - 1) / train_.batches() + 1;
-    on_step({progress_.step, epoch, loss, lr,
-             static_cast<double>(batch.size()) / std::max(seconds, 1e-9)});
+    const int64_t epoch = (progress_.step - 1) / steps_in_epoch() + 1;
+    on_step(
+        {progress_.step, epoch, loss, lr, static_cast<double>(samples) / std::max(seconds, 1e-9)});
   }
 }
 
 void Trainer::evaluate_now() {
   last_eval_ = evaluate(model_, test_);
   last_eval_.step = progress_.step;
-  last_eval_.epoch = (progress_.step - 1) / train_.batches() + 1;
+  last_eval_.epoch = (progress_.step - 1) / steps_in_epoch() + 1;
+  schedule_.observe(last_eval_.loss, progress_.plateau);
   const bool better = progress_.best_step == 0 || last_eval_.loss < progress_.best_loss;
+  progress_.stale_evaluations = better ? 0 : progress_.stale_evaluations + 1;
   if (better) {
     progress_.best_step = progress_.step;
     progress_.best_loss = last_eval_.loss;
@@ -153,16 +188,18 @@ bool Trainer::run() {
   while (!finished()) {
     const Batch* batch = train_.next();
     if (!batch) continue;  // the end of an epoch: the next call begins another
-    const double lr = schedule_.lr_at(base_lr_, progress_.step + 1);
+    const double lr = schedule_.lr_at(base_lr_, progress_.step + 1, progress_.plateau);
     optimizer_.set_lr(lr);
-    const double loss = step(*batch);
-    finish_step(*batch, loss, lr, seconds_since(start));
-    const bool epoch_ended = progress_.loader.batch == 0, ended = finished();
+    int64_t samples = 0;
+    const double loss = step(*batch, samples);
+    finish_step(samples, loss, lr, seconds_since(start));
+    const bool epoch_ended = progress_.loader.batch == 0, last = finished();
     const auto due = [&](int64_t every) {
-      return ended || (every > 0 ? progress_.step % every == 0 : epoch_ended);
+      return last || (every > 0 ? progress_.step % every == 0 : epoch_ended);
     };
     if (due(options_.evaluate_every)) evaluate_now();
-    if (due(options_.checkpoint_every)) save();
+    const bool ended = finished();  // an evaluation may have been the last that was allowed
+    if (ended || due(options_.checkpoint_every)) save();
     if (!ended && should_stop && should_stop()) {
       save();
       return false;

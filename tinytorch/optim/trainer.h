@@ -26,6 +26,9 @@ struct TrainerOptions {
   int64_t epochs = 1;            // 0: no limit
   int64_t max_steps = 0;         // 0: no limit; whichever ends first
   double clip_norm = 0;          // 0: no clipping
+  double clip_value = 0;         // 0: no clipping; comes before clip_norm
+  int64_t accumulate = 1;        // batches whose gradients make one step (an epoch's last: fewer)
+  int64_t patience = 0;          // ends after so many evaluations without a better loss; 0: never
   int64_t evaluate_every = 0;    // steps; 0: at the end of each epoch. The end always counts.
   int64_t checkpoint_every = 0;  // the same
   std::string checkpoints;       // folder; empty: none are written
@@ -58,8 +61,12 @@ class Trainer {
   int64_t samples_seen() const { return samples_; }        // by this object
 
  private:
-  double step(const Batch& batch);
-  void finish_step(const Batch& batch, double loss, double lr, double seconds);
+  int64_t steps_in_epoch() const;
+  // Forward and backward of this batch and of those that are accumulated with it, then the update;
+  // the mean loss and the number of samples.
+  double step(const Batch& batch, int64_t& samples);
+  double loss_and_gradient(const Batch& batch, bool weighted);
+  void finish_step(int64_t samples, double loss, double lr, double seconds);
   void evaluate_now();
   void save();
   bool finished() const;

@@ -1,0 +1,68 @@
+// Accumulation, early stopping and the plateau of a Trainer.
+#include <gtest/gtest.h>
+
+#include "tests/unit/optim/training_test_util.h"
+
+namespace tinytorch::optim {
+namespace {
+
+Workload perceptron(int64_t batch) {
+  Workload w;
+  w.name = "mlp";
+  w.spec.name = "mlp", w.spec.layers = {6, 8, 10};
+  w.sample = {6}, w.batch = batch, w.samples = 50;
+  w.optimizer = sgd(0.1, 0.9);
+  return w;
+}
+
+std::vector<double> losses(int64_t batch, int64_t accumulate, int64_t epochs, int64_t* steps) {
+  TrainerOptions o;
+  o.epochs = epochs, o.accumulate = accumulate;
+  Training training(perceptron(batch), o);
+  std::vector<double> list;
+  training.trainer->on_step = [&](const StepReport& r) { list.push_back(r.loss); };
+  training.trainer->run();
+  *steps = training.trainer->progress().step;
+  EXPECT_EQ(training.trainer->progress().epoch, epochs);
+  return list;
+}
+
+TEST(Trainer, AccumulatedBatchesStepAsOneLargeBatchDoes) {
+  // 50 samples: batches of 8 (the last of 2) by threes are batches of 24, 24 and 2.
+  int64_t small_steps = 0, large_steps = 0;
+  const std::vector<double> small = losses(8, 3, 4, &small_steps);
+  const std::vector<double> large = losses(24, 1, 4, &large_steps);
+  EXPECT_EQ(small_steps, 12);
+  EXPECT_EQ(large_steps, 12);
+  ASSERT_EQ(small.size(), large.size());
+  for (size_t i = 0; i < small.size(); ++i) EXPECT_NEAR(small[i], large[i], 1e-5) << i;
+}
+
+TEST(Trainer, EndsWhenTheTestLossGetsNoBetter) {
+  Workload w = perceptron(10);
+  w.optimizer = sgd(3.0, 0);  // the labels are noise: nothing is learnt that helps on the test data
+  TrainerOptions o;
+  o.epochs = 1000, o.patience = 3;
+  Training training(w, o);
+  int64_t evaluations = 0, last_better = 0;
+  double best = 1e9;
+  training.trainer->on_eval = [&](const EvalReport& r) {
+    ++evaluations;
+    if (r.loss < best) best = r.loss, last_better = evaluations;
+  };
+  EXPECT_TRUE(training.trainer->run());
+  EXPECT_EQ(evaluations, last_better + 3);
+  EXPECT_LT(evaluations, 1000);
+}
+
+TEST(Trainer, OptionsThatCannotBeAreRefused) {
+  TrainerOptions o;
+  o.accumulate = 0;
+  EXPECT_THROW(Training(perceptron(8), o), ConfigError);
+  o = {};
+  o.patience = -1;
+  EXPECT_THROW(Training(perceptron(8), o), ConfigError);
+}
+
+}  // namespace
+}  // namespace tinytorch::optim
