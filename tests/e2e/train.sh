@@ -272,6 +272,17 @@ run "$TITO" train --resume broken train.max_steps=80
 same_losses 'twice resumed, with workers: the losses of an unbroken run' whole broken
 run "$TITO" train --resume broken --json
 one_object 'nothing is left to do' '.steps == 80 and .test_accuracy > 0.8'
+# What the plateau and an accumulation have come to is part of a checkpoint.
+set -- optim.name=rmsprop optim.centered=true optim.momentum=0.5 optim.lr=0.01 train.batch_size=48 \
+  train.accumulate=2 train.evaluate_every=7 schedule.name=plateau schedule.patience=0 \
+  schedule.gamma=0.5 train.clip_value=0.01
+run "$TITO" train sgd.toml --json "$@" train.max_steps=60 train.out=flat
+expect 'rmsprop, plateau, accumulation' 0
+check 'the rate fell' jq -se '[.[] | select(.lr) | .lr] | .[0] == 0.01 and .[-1] < 0.006' flat/metrics.jsonl
+run "$TITO" train sgd.toml --json "$@" train.max_steps=35 train.out=flat-broken
+run "$TITO" train --resume flat-broken train.max_steps=60
+expect 'resumes' 0
+same_losses 'with the losses of an unbroken run, and its rates' flat flat-broken
 cp broken/config.toml before.toml
 run "$TITO" train --resume broken 'model.layers=[64,9,10]'
 expect 'a run keeps its model' 2 'goes on with the model that it has'
