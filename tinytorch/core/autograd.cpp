@@ -1,6 +1,7 @@
 // The autograd engine: recording, the walk, accumulation, release, recomputation, the check.
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
 #include "tinytorch/core/autograd_impl.h"
 #include "tinytorch/core/format.h"
@@ -223,31 +224,66 @@ bool any_gradient(const Node* node) {
   return false;
 }
 
-// The whole backward pass. `captures` (of grad()) receive the gradients that arrive at their nodes;
-// with captures no leaf's .grad is touched.
-void run_backward(std::span<Node* const> roots, bool retain_graph, bool create_graph,
-                  std::span<const Capture> captures, bool accumulate) {
+void drop_gradients(Node* node) {
+  for (Tensor& g : node->grads) g = Tensor();
+}
+
+// The whole backward pass to the leaves' .grad.
+void run_backward(Node* root, bool retain_graph, bool create_graph) {
   const GradMode mode(create_graph);
-  const std::vector<Node*> order = topological_order(roots);
+  const std::vector<Node*> order = topological_order({&root, 1});
   try {
     for (Node* node : order) {
       if (!any_gradient(node)) continue;
       if (!node->hooks.empty()) run_hooks(node);
-      for (const Capture& c : captures)
-        if (c.node == node) *c.into = node->grads[static_cast<int>(c.output)];
       if (!is_leaf_node(node)) {
         run_node(node, retain_graph, create_graph);
         continue;
       }
       Tensor g = std::move(node->grads[0]);
-      TensorBase* leaf = static_cast<LeafNode*>(node)->leaf;
-      if (accumulate && leaf) accumulate_leaf(leaf, std::move(g), create_graph);
+      if (TensorBase* leaf = static_cast<LeafNode*>(node)->leaf)
+        accumulate_leaf(leaf, std::move(g), create_graph);
     }
   } catch (...) {
-    for (Node* node : order)
-      for (Tensor& g : node->grads) g = Tensor();
+    for (Node* node : order) drop_gradients(node);
     throw;
   }
+}
+
+// The backward pass of grad(): `captures` receive the gradients that arrive at their nodes, no
+// leaf's .grad is touched, and only nodes on a way to a capture run. (So a formula that runs while
+// another walk is under way can call grad() on a graph of its own that ends at its inputs.)
+void run_captures(std::span<Node* const> roots, bool retain_graph, bool create_graph,
+                  std::span<const Capture> captures) {
+  const GradMode mode(create_graph);
+  const std::vector<Node*> order = topological_order(roots);
+  std::unordered_set<const Node*> captured, above;  // above: has a captured node below it
+  for (const Capture& c : captures) captured.insert(c.node);
+  for (size_t i = order.size(); i-- > 0;)
+    for (const Edge& edge : order[i]->edges)
+      if (captured.count(edge.node.get()) || above.count(edge.node.get())) above.insert(order[i]);
+  const auto is_part = [&](const Node* node) { return captured.count(node) || above.count(node); };
+  std::vector<Node*> begun(roots.begin(), roots.end());  // where gradients of this walk may lie
+  const auto clean_up = [&] {
+    for (Node* node : begun) drop_gradients(node);
+  };
+  try {
+    for (Node* node : order) {
+      if (!is_part(node) || !any_gradient(node)) continue;
+      begun.push_back(node);
+      if (!node->hooks.empty()) run_hooks(node);
+      for (const Capture& c : captures)
+        if (c.node == node) *c.into = node->grads[static_cast<int>(c.output)];
+      if (!above.count(node)) continue;
+      for (const Edge& edge : node->edges)
+        if (edge.node) begun.push_back(edge.node.get());
+      run_node(node, retain_graph, create_graph);
+    }
+  } catch (...) {
+    clean_up();
+    throw;
+  }
+  clean_up();
 }
 
 // The gradient that starts a walk at `root`.
@@ -278,7 +314,7 @@ void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_gra
   Node* root = GraphAccess::gradient_node(*this);
   const Ref<Node> keep(root);
   add_gradient(root->grads[static_cast<int>(base_->output_nr)], std::move(start), create_graph);
-  run_backward({&root, 1}, retain_graph || create_graph, create_graph, {}, true);
+  run_backward(root, retain_graph || create_graph, create_graph);
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
@@ -303,7 +339,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
     add_gradient(roots.back()->grads[static_cast<int>(outputs[i].base()->output_nr)], starts[i],
                  create_graph);
   }
-  run_backward(roots, retain_graph || create_graph, create_graph, captures, false);
+  run_captures(roots, retain_graph || create_graph, create_graph, captures);
   return results;
 }
 

@@ -1,7 +1,9 @@
 // Scaled dot-product attention: the T x T scores are never stored (kernels/attention.h).
 #include "tinytorch/kernels/attention.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tinytorch/ops/common.h"
 
@@ -70,6 +72,20 @@ Tensor by_heads(const Tensor& x, int64_t heads) {
   return alias(x, {{x.shape()[0], heads, x.shape()[1], d}, {s[0], d, s[1], 1}, x.storage_offset()});
 }
 
+// The formula in differentiable operations.
+Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, bool causal) {
+  const int64_t tq = q.size(-2), tk = k.size(-2);
+  Tensor scores = matmul(q, k.transpose(-2, -1)) * (1 / std::sqrt(static_cast<double>(q.size(-1))));
+  if (causal) {
+    Tensor hidden = zeros({tq, tk}, DType::kBool);
+    for (int64_t i = 0; i < tq; ++i)
+      for (int64_t j = std::max<int64_t>(0, i + tk - tq + 1); j < tk; ++j)
+        hidden.data<bool>()[i * tk + j] = true;
+    scores = masked_fill(scores, hidden, -std::numeric_limits<double>::infinity());
+  }
+  return matmul(softmax(scores), v);
+}
+
 // (..., t, d) -> (b, h, t, d) with contiguous d.
 Tensor four_dims(const Tensor& x) {
   const NoGrad no_grad;
@@ -99,22 +115,29 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const Tensor out4 = four_dims(out);
   const Tensor lse = forward(q4, k4, v4, out4, causal, recording);
   if (recording)
-    set_gradient("attention", out, {&q, &k, &v},
-                 [q4 = Saved(q4), k4 = Saved(k4), v4 = Saved(v4), y = Saved::output(out),
-                  lse = Saved(lse), causal, qs = q.shape(), ks = k.shape()](GradContext& c) {
-                   const Tensor a = q4.get(c), b = k4.get(c), v_values = v4.get(c);
-                   Tensor dq = empty(a.shape(), a.dtype()), dk = empty(b.shape(), a.dtype()),
-                          dv = empty(b.shape(), a.dtype());
-                   if (dq.numel() == 0 || dk.numel() == 0) {
-                     dq.zero_(), dk.zero_(), dv.zero_();
-                   } else {
-                     backward(a, b, v_values, four_dims(y.get(c)), lse.get(c), four_dims(c.grad()),
-                              dq, dk, dv, causal);
-                   }
-                   if (c.needs(0)) c.set(0, dq.reshape(qs));
-                   if (c.needs(1)) c.set(1, dk.reshape(ks));
-                   if (c.needs(2)) c.set(2, dv.reshape(ks));
-                 });
+    set_gradient(
+        "attention", out, {&q, &k, &v},
+        [q4 = Saved(q4), k4 = Saved(k4), v4 = Saved(v4), y = Saved::output(out), lse = Saved(lse),
+         q = Saved(q), k = Saved(k), v = Saved(v), causal, qs = q.shape(),
+         ks = k.shape()](GradContext& c) {
+          if (c.create_graph())
+            return composed_gradient(
+                c, c.grad(), {q.get(c), k.get(c), v.get(c)},
+                [&](const std::vector<Tensor>& t) { return composed(t[0], t[1], t[2], causal); });
+          const Tensor a = q4.get(c), b = k4.get(c), v_values = v4.get(c);
+          Tensor dq = empty(a.shape(), a.dtype()), dk = empty(b.shape(), a.dtype()),
+                 dv = empty(b.shape(), a.dtype());
+          if (dq.numel() == 0 || dk.numel() == 0) {
+            dq.zero_(), dk.zero_(), dv.zero_();
+          } else {
+            backward(a, b, v_values, four_dims(y.get(c)), lse.get(c), four_dims(c.grad()), dq, dk,
+                     dv, causal);
+          }
+          if (c.needs(0)) c.set(0, dq.reshape(qs));
+          if (c.needs(1)) c.set(1, dk.reshape(ks));
+          if (c.needs(2)) c.set(2, dv.reshape(ks));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -131,17 +154,28 @@ Tensor self_attention(const Tensor& qkv, int64_t heads, bool causal) {
   const Tensor lse = forward(part(packed, 0, heads), part(packed, 1, heads), part(packed, 2, heads),
                              by_heads(out, heads), causal, recording);
   if (recording)
-    set_gradient("attention", out, {&qkv},
-                 [packed = Saved(packed), y = Saved::output(out), lse = Saved(lse), heads,
-                  causal](GradContext& c) {
-                   const Tensor x = packed.get(c), dy = c.grad().contiguous();
-                   Tensor dx = empty(x.shape(), x.dtype());
-                   if (dx.numel() > 0)
-                     backward(part(x, 0, heads), part(x, 1, heads), part(x, 2, heads),
-                              by_heads(y.get(c), heads), lse.get(c), by_heads(dy, heads),
-                              part(dx, 0, heads), part(dx, 1, heads), part(dx, 2, heads), causal);
-                   c.set(0, dx);
-                 });
+    set_gradient(
+        "attention", out, {&qkv},
+        [packed = Saved(packed), y = Saved::output(out), lse = Saved(lse), qkv = Saved(qkv), heads,
+         causal](GradContext& c) {
+          if (c.create_graph())
+            return composed_gradient(c, c.grad(), {qkv.get(c)}, [&](const std::vector<Tensor>& t) {
+              const int64_t b = t[0].size(0), time = t[0].size(1), d = t[0].size(2) / 3 / heads;
+              const Tensor p =  // 3, b, h, t, d
+                  t[0].reshape({b, time, 3, heads, d}).permute({2, 0, 3, 1, 4});
+              return composed(p.select(0, 0), p.select(0, 1), p.select(0, 2), causal)
+                  .transpose(1, 2)
+                  .reshape({b, time, heads * d});
+            });
+          const Tensor x = packed.get(c), dy = c.grad().contiguous();
+          Tensor dx = empty(x.shape(), x.dtype());
+          if (dx.numel() > 0)
+            backward(part(x, 0, heads), part(x, 1, heads), part(x, 2, heads),
+                     by_heads(y.get(c), heads), lse.get(c), by_heads(dy, heads), part(dx, 0, heads),
+                     part(dx, 1, heads), part(dx, 2, heads), causal);
+          c.set(0, dx);
+        },
+        Formula::kComposed);
   return out;
 }
 

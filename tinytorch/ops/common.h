@@ -47,6 +47,8 @@ inline kernels::Activation kernel_activation(Fused f) {
   return static_cast<kernels::Activation>(f);
 }
 
+// The activation alone, as the operation that fuses it would apply it.
+Tensor activated(const Tensor& x, Fused activation);  // unary.cpp
 // The gradient before a fused activation: `kept` is the output for ReLU, the value before the
 // activation for GELU.
 Tensor activation_gradient(Fused activation, const Tensor& g, const Tensor& kept);  // unary.cpp
@@ -55,6 +57,14 @@ Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form);          
 // C = A B for 2-d a, b (any strides), or for 3-d with equal or broadcast batches; `accumulate` adds
 // to what out holds. out is row-major.
 void matmul_into(const Tensor& a, const Tensor& b, const Tensor& out, bool accumulate = false);
+
+// Sets the gradients of out = compose(inputs) for the output's gradient g, with a graph of their
+// own. For the formula of an operation whose kernel gives them faster but without one: compose says
+// the same as the operation in differentiable operations; `inputs` as the operation saved them, in
+// its order (some undefined).
+using Compose = std::function<Tensor(const std::vector<Tensor>&)>;
+void composed_gradient(GradContext& c, const Tensor& g, const std::vector<Tensor>& inputs,
+                       const Compose& compose);
 
 // Whether in-place in an rvalue operand: nobody else holds the tensor or its memory, and no graph.
 inline bool reusable(const Tensor& x) {

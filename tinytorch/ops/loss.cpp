@@ -18,6 +18,23 @@ Tensor reduce_loss(const Tensor& each, Reduction reduction) {
   return each;
 }
 
+// What softmax(logits) should be, (rows, classes), and 1 for each row that counts, 0 for others.
+std::pair<Tensor, Tensor> target_distribution(const Tensor& logits, const Tensor& target,
+                                              int64_t ignore_index, double label_smoothing) {
+  const NoGrad no_grad;
+  const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
+  Tensor hit = zeros(logits.shape(), DType::kBool), kept = zeros({rows}, DType::kBool);
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t label = target.data<int64_t>()[i];
+    if (label == ignore_index) continue;
+    kept.data<bool>()[i] = true;
+    hit.data<bool>()[i * classes + label] = true;
+  }
+  const Tensor smooth =
+      full(logits.shape(), label_smoothing / static_cast<double>(classes), logits.dtype());
+  return {smooth + hit.to(logits.dtype()) * (1 - label_smoothing), kept.to(logits.dtype())};
+}
+
 // logits (rows, classes) contiguous, target i64 (rows) contiguous. Gives the loss in the
 // reduction's shape ([rows] for kNone).
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction reduction,
@@ -52,14 +69,22 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
     if (reduction == Reduction::kMean) out = out / Scalar(count);
   }
   if (recording)
-    set_gradient("cross_entropy", out, {&logits},
-                 [logits = Saved(logits), target = Saved(target), stats = Saved(stats), reduction,
-                  count, ignore_index, label_smoothing](GradContext& c) {
-                   const Tensor g =
-                       reduction == Reduction::kMean ? c.grad() / Scalar(count) : c.grad();
-                   c.set(0, gradients::cross_entropy(logits.get(c), target.get(c), stats.get(c), g,
-                                                     ignore_index, label_smoothing));
-                 });
+    set_gradient(
+        "cross_entropy", out, {&logits},
+        [logits = Saved(logits), target = Saved(target), stats = Saved(stats), reduction, count,
+         ignore_index, label_smoothing](GradContext& c) {
+          const Tensor g = reduction == Reduction::kMean ? c.grad() / Scalar(count) : c.grad();
+          if (c.create_graph()) {
+            const Tensor x = logits.get(c);
+            const auto [wanted, kept] =
+                target_distribution(x, target.get(c), ignore_index, label_smoothing);
+            c.set(0, (softmax(x, 1) - wanted) * (g * kept).unsqueeze(1));
+            return;
+          }
+          c.set(0, gradients::cross_entropy(logits.get(c), target.get(c), stats.get(c), g,
+                                            ignore_index, label_smoothing));
+        },
+        Formula::kComposed);
   return out;
 }
 

@@ -200,19 +200,27 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
   const Saved kept = gelu                         ? Saved(before)
                      : activation == Fused::kRelu ? Saved::output(out)
                                                   : Saved();
-  set_gradient("linear", out, {&x, &weight, &bias},
-               [rows = Saved(rows), w = Saved(weight), kept, activation, xs = x.shape(), row_count,
-                out_features](GradContext& c) {
-                 const Tensor g = activation_gradient(activation, c.grad(), kept.get(c))
-                                      .reshape({row_count, out_features});
-                 // h = x W^T: dx = g (W^T)^T, and dW = g^T x has the form of matmul_b, A^T G.
-                 if (c.needs(0)) {
-                   const Tensor dx = gradients::matmul_a(g, w.get(c).t());
-                   c.set(0, xs.rank() == 2 ? dx : dx.reshape(xs));
-                 }
-                 if (c.needs(1)) c.set(1, gradients::matmul_b(rows.get(c), g));
-                 if (c.needs(2)) c.set(2, gradients::expand(g, {out_features}));
-               });
+  set_gradient(
+      "linear", out, {&x, &weight, &bias},
+      [rows = Saved(rows), in = Saved(x), w = Saved(weight), b = Saved(bias), kept, activation,
+       xs = x.shape(), row_count, out_features](GradContext& c) {
+        if (c.create_graph())
+          return composed_gradient(c, c.grad(), {in.get(c), w.get(c), b.get(c)},
+                                   [&](const std::vector<Tensor>& t) {
+                                     const Tensor h = matmul(t[0], t[1].t());
+                                     return activated(t[2].defined() ? h + t[2] : h, activation);
+                                   });
+        const Tensor g = activation_gradient(activation, c.grad(), kept.get(c))
+                             .reshape({row_count, out_features});
+        // h = x W^T: dx = g (W^T)^T, and dW = g^T x has the form of matmul_b, A^T G.
+        if (c.needs(0)) {
+          const Tensor dx = gradients::matmul_a(g, w.get(c).t());
+          c.set(0, xs.rank() == 2 ? dx : dx.reshape(xs));
+        }
+        if (c.needs(1)) c.set(1, gradients::matmul_b(rows.get(c), g));
+        if (c.needs(2)) c.set(2, gradients::expand(g, {out_features}));
+      },
+      Formula::kComposed);
   return out;
 }
 

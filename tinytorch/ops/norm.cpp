@@ -31,6 +31,15 @@ kernels::ImageLayout kernel_layout(const Tensor& x, MemoryFormat format) {
                                                                : kernels::ImageLayout::kNchw;
 }
 
+// The formulas in differentiable operations.
+Tensor normalized(const Tensor& x, std::span<const int64_t> dims, double eps) {
+  return (x - mean(x, dims, true)) * rsqrt(var(x, dims, false, true) + eps);
+}
+Tensor scaled(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor y = weight.defined() ? x * weight : x;
+  return bias.defined() ? y + bias : y;
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
@@ -98,8 +107,25 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     set_gradient(
         "batch_norm", out, {&x, &weight, &bias, &residual},
         [in = Saved(in), gamma = Saved(gamma), mean = Saved(mean), rstd = Saved(rstd),
-         y = relu ? Saved::output(out) : Saved(), n, channels, spatial, format, relu, use_batch,
+         y = relu ? Saved::output(out) : Saved(), x = Saved(x), w = Saved(weight), b = Saved(bias),
+         n, channels, spatial, format, relu, use_batch, eps,
          layout = kernel_layout(x, format)](GradContext& c) {
+          if (c.create_graph()) {
+            const Tensor g = relu ? c.grad() * gt(y.get(c), 0).to(c.grad().dtype()) : c.grad();
+            if (c.needs(3)) c.set(3, g);
+            return composed_gradient(
+                c, g, {x.get(c), w.get(c), b.get(c)}, [&](const std::vector<Tensor>& t) {
+                  Shape by_channel = Dims::filled(t[0].dim(), 1);
+                  by_channel[1] = channels;
+                  std::vector<int64_t> dims = {0};
+                  for (int d = 2; d < t[0].dim(); ++d) dims.push_back(d);
+                  const Tensor h = use_batch ? normalized(t[0], dims, eps)
+                                             : (t[0] - mean.get(c).reshape(by_channel)) *
+                                                   rstd.get(c).reshape(by_channel);
+                  return scaled(h, t[1].defined() ? t[1].reshape(by_channel) : t[1],
+                                t[2].defined() ? t[2].reshape(by_channel) : t[2]);
+                });
+          }
           const Tensor dy = c.grad().contiguous(format), image = in.get(c), scale = gamma.get(c),
                        kept = y.get(c);
           Tensor dx = empty(dy.shape(), dy.dtype(), format);
@@ -127,7 +153,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
           if (c.needs(1)) c.set(1, dweight);
           if (c.needs(2)) c.set(2, dbias);
           if (c.needs(3)) c.set(3, dresidual);
-        });
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -169,8 +196,16 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   if (recording)
     set_gradient(
         "layer_norm", out, {&x, &weight, &bias},
-        [in = Saved(in), gamma = Saved(gamma), mean = Saved(mean), rstd = Saved(rstd), rows, cols,
-         normalized_shape](GradContext& c) {
+        [in = Saved(in), gamma = Saved(gamma), mean = Saved(mean), rstd = Saved(rstd), x = Saved(x),
+         w = Saved(weight), b = Saved(bias), rows, cols, normalized_shape, eps](GradContext& c) {
+          if (c.create_graph())
+            return composed_gradient(c, c.grad(), {x.get(c), w.get(c), b.get(c)},
+                                     [&](const std::vector<Tensor>& t) {
+                                       std::vector<int64_t> dims;
+                                       for (int d = 1; d <= normalized_shape.rank(); ++d)
+                                         dims.push_back(-d);
+                                       return scaled(normalized(t[0], dims, eps), t[1], t[2]);
+                                     });
           const Tensor dy = c.grad().contiguous(), values = in.get(c), scale = gamma.get(c);
           Tensor dx = empty(dy.shape(), dy.dtype());
           Tensor dweight = c.needs(1) ? empty(normalized_shape, dy.dtype()) : Tensor();
@@ -190,7 +225,8 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
           if (c.needs(0)) c.set(0, dx);
           if (c.needs(1)) c.set(1, dweight);
           if (c.needs(2)) c.set(2, dbias);
-        });
+        },
+        Formula::kComposed);
   return out;
 }
 

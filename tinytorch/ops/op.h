@@ -56,8 +56,8 @@ struct OpInfo {
   std::vector<Sample> (*samples)(SampleMaker&);
   Cost (*cost)(const Sample&, const Tensor& out);
   std::vector<ErrorCase> (*errors)() = nullptr;
-  double tolerance = 1e-6;  // of the numerical gradient check in f64
-  bool exact_f64 = true;    // false: no f64 kernel (states why in doc)
+  double tolerance = 1e-6;      // of the numerical gradient check in f64
+  bool double_backward = true;  // its gradient can be differentiated again
 };
 
 std::span<const OpInfo* const> all_ops();  // ops/table.cpp

@@ -60,30 +60,35 @@ void run_dropout(const Tensor& x, const Tensor& y, const kernels::RandomRange& r
 
 }  // namespace
 
+namespace {
+
+// x times the mask that `range` draws for memory of this layout. The gradient is the same of g.
+Tensor dropout_with(const Tensor& x, const kernels::RandomRange& range, double p,
+                    const Layout& layout) {
+  Tensor out = make_tensor(Storage::allocate(static_cast<size_t>(x.numel()) * item_size(x.dtype())),
+                           x.dtype(), layout);
+  {
+    const NoGrad no_grad;
+    const bool in_order = x.is_dense() && x.strides() == out.strides();
+    if (!in_order) out.copy_(x);
+    run_dropout(in_order ? x : out, out, range, p);
+  }
+  if (needs_grad(x))
+    set_gradient(
+        "dropout", out, {&x},
+        [range, p, layout](GradContext& c) { c.set(0, dropout_with(c.grad(), range, p, layout)); },
+        Formula::kComposed);
+  return out;
+}
+
+}  // namespace
+
 Tensor dropout(const Tensor& x, double p, bool training) {
   if (!(p >= 0 && p <= 1)) raise<ConfigError>("dropout: p = {} is no probability.", p);
   if (!training || p == 0) return x;
-  const Tensor dense = [&] {
-    const NoGrad no_grad;
-    return x.is_dense() ? x : x.contiguous();
-  }();
   const kernels::RandomRange range = reserve(nullptr, x.numel());
-  Tensor out = empty_like(dense);
-  run_dropout(dense, out, range, p);
-  if (needs_grad(x))
-    set_gradient("dropout", out, {&x}, [range, p, layout = out.layout()](GradContext& c) {
-      Tensor g = c.grad();
-      Tensor dx =
-          make_tensor(Storage::allocate(static_cast<size_t>(g.numel()) * item_size(g.dtype())),
-                      g.dtype(), layout);
-      if (g.strides() != dx.strides() || !g.is_dense()) {
-        dx.copy_(g);
-        g = dx;
-      }
-      run_dropout(g, dx, range, p);
-      c.set(0, dx);
-    });
-  return out;
+  const Layout row_major{x.shape(), contiguous_strides(x.shape()), 0};
+  return dropout_with(x, range, p, x.is_dense() ? Layout{x.shape(), x.strides(), 0} : row_major);
 }
 
 // ---- the table

@@ -26,24 +26,33 @@ Tensor along_last(const Tensor& x, bool log_form) {
     log_form ? kernels::log_softmax(args) : kernels::softmax(args);
   });
   if (needs_grad(x))
-    set_gradient(op, out, {&x}, [y = Saved::output(out), log_form](GradContext& c) {
-      const Tensor out_values = y.get(c), g = c.grad().contiguous();
-      Tensor dx = empty(g.shape(), g.dtype());
-      const int64_t cols = g.shape().back();
-      with_float(g.dtype(), "softmax", [&](auto type) {
-        using T = decltype(type);
-        const kernels::SoftmaxGradArgs<T> args{cols ? g.numel() / cols : 0,
-                                               cols,
-                                               out_values.data<T>(),
-                                               cols,
-                                               g.data<T>(),
-                                               cols,
-                                               dx.data<T>(),
-                                               cols};
-        log_form ? kernels::log_softmax_grad(args) : kernels::softmax_grad(args);
-      });
-      c.set(0, dx);
-    });
+    set_gradient(
+        op, out, {&x},
+        [y = Saved::output(out), log_form](GradContext& c) {
+          const Tensor out_values = y.get(c), g = c.grad().contiguous();
+          if (c.create_graph()) {
+            const std::array<int64_t, 1> last = {-1};
+            c.set(0, log_form ? g - exp(out_values) * sum(g, last, true)
+                              : out_values * (g - sum(g * out_values, last, true)));
+            return;
+          }
+          Tensor dx = empty(g.shape(), g.dtype());
+          const int64_t cols = g.shape().back();
+          with_float(g.dtype(), "softmax", [&](auto type) {
+            using T = decltype(type);
+            const kernels::SoftmaxGradArgs<T> args{cols ? g.numel() / cols : 0,
+                                                   cols,
+                                                   out_values.data<T>(),
+                                                   cols,
+                                                   g.data<T>(),
+                                                   cols,
+                                                   dx.data<T>(),
+                                                   cols};
+            log_form ? kernels::log_softmax_grad(args) : kernels::softmax_grad(args);
+          });
+          c.set(0, dx);
+        },
+        Formula::kComposed);
   return out;
 }
 

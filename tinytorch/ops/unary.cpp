@@ -276,6 +276,20 @@ Tensor clamp(const Tensor& x, double low, double high) {
   return apply(kClamp, x, {low, high});
 }
 
+Tensor activated(const Tensor& x, Fused activation) {
+  switch (activation) {
+    case Fused::kNone:
+      break;
+    case Fused::kRelu:
+      return relu(x);
+    case Fused::kGelu:
+      return gelu(x);
+    case Fused::kGeluTanh:
+      return gelu(x, GeluForm::kTanh);
+  }
+  return x;
+}
+
 Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form) {
   return unary_gradient(form == GeluForm::kErf ? kGelu : kGeluTanh, g, x, {});
 }

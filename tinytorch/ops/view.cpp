@@ -61,17 +61,36 @@ Tensor permute_dims(const Tensor& x, std::span<const int> dims) {
   return out;
 }
 
-// Slices with the gradient of what was cut off being zero.
-Tensor strided_narrow(const char* name, const Tensor& x, int dim, int64_t start, int64_t length,
-                      int64_t step) {
-  Tensor out = alias(x, narrow_layout(x.layout(), dim, start, length, step));
+// Every step-th of dimension dim, from start on.
+struct Range {
+  int dim;
+  int64_t start, length, step;
+  Layout of(const Layout& layout) const { return narrow_layout(layout, dim, start, length, step); }
+};
+
+// Slices with the gradient of what was cut off being zero: out and back are each other's gradients.
+Tensor put_back(const Tensor& g, const Shape& shape, const Range& range);
+Tensor strided_narrow(const char* name, const Tensor& x, const Range& range) {
+  Tensor out = alias(x, range.of(x.layout()));
   if (needs_grad(x))
-    set_gradient(name, out, {&x}, [shape = x.shape(), dim, start, length, step](GradContext& c) {
-      Tensor dx = zeros(shape, c.grad().dtype());
-      alias(dx, narrow_layout(dx.layout(), dim, start, length, step)).copy_(c.grad());
-      c.set(0, dx);
-    });
+    set_gradient(
+        name, out, {&x},
+        [shape = x.shape(), range](GradContext& c) { c.set(0, put_back(c.grad(), shape, range)); },
+        Formula::kComposed);
   return out;
+}
+Tensor put_back(const Tensor& g, const Shape& shape, const Range& range) {
+  Tensor dx = zeros(shape, g.dtype());
+  {
+    const NoGrad no_grad;
+    alias(dx, range.of(dx.layout())).copy_(g);
+  }
+  if (needs_grad(g))
+    set_gradient(
+        "slice_backward", dx, {&g},
+        [range](GradContext& c) { c.set(0, strided_narrow("slice", c.grad(), range)); },
+        Formula::kComposed);
+  return dx;
 }
 
 }  // namespace
@@ -149,7 +168,7 @@ Tensor Tensor::narrow(int64_t dimension, int64_t start, int64_t length) const {
   if (from < 0 || length < 0 || from + length > n)
     raise<IndexError>("narrow: start {} and length {} leave dim {} of {}.", start, length, d,
                       shape().str());
-  return strided_narrow("narrow", *this, d, from, length, 1);
+  return strided_narrow("narrow", *this, {d, from, length, 1});
 }
 
 Tensor Tensor::slice(int64_t dimension, int64_t start, int64_t end, int64_t step) const {
@@ -159,7 +178,7 @@ Tensor Tensor::slice(int64_t dimension, int64_t start, int64_t end, int64_t step
   const int64_t n = shape()[d];
   const int64_t from = std::clamp<int64_t>(start < 0 ? start + n : start, 0, n);
   const int64_t to = std::clamp<int64_t>(end < 0 ? end + n : end, from, n);
-  return strided_narrow("slice", *this, d, from, (to - from + step - 1) / step, step);
+  return strided_narrow("slice", *this, {d, from, (to - from + step - 1) / step, step});
 }
 
 Tensor Tensor::select(int64_t dimension, int64_t index) const {
@@ -169,7 +188,7 @@ Tensor Tensor::select(int64_t dimension, int64_t index) const {
   if (index < -n || index >= n)
     raise<IndexError>("select: index {} is out of range for dim {} of {}.", index, d,
                       shape().str());
-  return strided_narrow("select", *this, d, index < 0 ? index + n : index, 1, 1).squeeze(d);
+  return strided_narrow("select", *this, {d, index < 0 ? index + n : index, 1, 1}).squeeze(d);
 }
 
 Tensor Tensor::expand(const Shape& asked) const {

@@ -215,5 +215,15 @@ TEST(Autograd, GradCheckFindsAWrongGradient) {
   EXPECT_FALSE(grad_check(wrong, {x}).ok);
 }
 
+TEST(Autograd, GradRunsOnlyWhatLeadsToItsInputs) {
+  const Tensor x = Tensor(full({2}, 3)).set_requires_grad();
+  const Tensor y = square(x), z = square(y);
+  const Tensor dy = grad({sum(z)}, {y})[0];  // frees z's saved values, and no others
+  EXPECT_EQ(dy.data<float>()[0], 18);
+  EXPECT_FALSE(x.grad().defined());
+  y.backward(full({2}, 1));
+  EXPECT_EQ(x.grad().data<float>()[1], 6);
+}
+
 }  // namespace
 }  // namespace tinytorch

@@ -136,6 +136,67 @@ TEST(OpSuite, GradientsEqualCentralDifferencesInF64) {
   });
 }
 
+// Whose gradients cannot be differentiated yet.
+const std::set<std::string> kFirstOnly = {
+    "neg",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "gelu",
+    "silu",
+    "square",
+    "clamp",
+    //
+    "embedding",
+    "index_select",
+    "gather",
+    //
+    "conv2d",
+    "conv2d_pool",
+    "max_pool2d",
+    "avg_pool2d",
+    "adaptive_avg_pool2d",
+    //
+    "linear",
+    "batch_norm",
+    "mse_loss",
+    "layer_norm",
+};
+
+// The gradients of sum(output * weights) as one vector, differentiable by the inputs and, the last
+// of `in`, by the weights. What is cut off counts as constant, which the numbers would show.
+Tensor flat_gradients(const Sample& sample, const Inputs& in) {
+  const GradMode recording(true);  // also where the numerical check calls without grad mode
+  const Inputs inputs(in.begin(), in.end() - 1);
+  Inputs wanted, parts = {sum(in.back()).reshape({1}) * 0};
+  for (const Tensor& t : inputs)
+    if (t.requires_grad()) wanted.push_back(t);
+  for (const Tensor& g : grad({sample.run(inputs)}, wanted, {in.back()}, true, true))
+    if (g.defined()) parts.push_back(g.reshape({g.numel()}));
+  return cat(parts);
+}
+
+TEST(OpSuite, SecondGradientsEqualCentralDifferencesInF64) {
+  for_each_sample([](const OpInfo& op, const Sample& sample) {
+    if (!has_gradient(op)) return;
+    Inputs inputs = convert(sample.inputs, DType::kF64, true);
+    const Tensor out = sample.run(inputs);
+    if (out.numel() == 0) return;
+    Tensor weights = empty(out.shape(), DType::kF64);
+    for (int64_t i = 0; i < out.numel(); ++i)
+      weights.data<double>()[i] = 0.5 + static_cast<double>(i * 5 % 13) / 8;
+    inputs.push_back(weights.set_requires_grad());
+    if (kFirstOnly.count(op.name)) return;
+    const GradCheck check = grad_check([&](const Inputs& in) { return flat_gradients(sample, in); },
+                                       inputs, 1e-6, 10 * op.tolerance);
+    EXPECT_TRUE(check.ok) << check.message;
+  });
+}
+
 TEST(OpSuite, OperationsWithoutGradientGiveNone) {
   for_each_sample([](const OpInfo& op, const Sample& sample) {
     if (has_gradient(op)) return;
