@@ -61,7 +61,7 @@ int run(const Args& args) {
   if (!model)
     throw ConfigError(
         fmt::format("generate: the run '{}' has the model '{}'; only a gpt goes on with a text.",
-                    folder.path(), config.get("model.name", "mlp")));
+                    folder.path(), model_name(config)));
   const auto tokenizer = data::load_tokenizer(folder.tokenizer());
   if (tokenizer->size() > model->spec().vocab_size)
     throw IoError(fmt::format("{}: has {} tokens, the model {}.", folder.tokenizer(),

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "tinytorch/config/experiment.h"
+#include "tinytorch/config/layers.h"
 #include "tinytorch/config/run.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/parallel.h"
@@ -19,17 +20,22 @@ namespace {
 
 // Tokens stay i64, everything else takes the model's dtype.
 Tensor as_input(const Tensor& x, const Config& config, const std::string& file) {
-  if (config.get("model.name", "mlp") == "gpt") {
+  const std::string name = model_name(config);
+  if (name == "gpt" || (name == "sequential" && layers_take_tokens(config))) {
     if (is_floating(x.dtype()))
-      throw IoError(file + ": a gpt takes int64 tokens (batch, time), these are " +
-                    dtype_name(x.dtype()) + ".");
+      throw IoError(fmt::format("{}: this {} takes int64 tokens (batch, time), these are {}.", file,
+                                name, dtype_name(x.dtype())));
     return x.to(DType::kI64);
   }
   return x.to(read_dtype(config));
 }
 
 // What a model's input looks like: "(n, 1, 28, 28)".
-std::string input_of(const nn::ModelSpec& spec) {
+std::string input_of(Config& config) {
+  if (model_name(config) == "sequential")
+    return fmt::format("(n, {})",
+                       fmt::join(config.get<std::vector<int64_t>>("model.input_shape"), ", "));
+  const nn::ModelSpec spec = read_model(config);
   if (spec.name == "gpt") return fmt::format("(n, up to {}) tokens", spec.block_size);
   if (spec.name == "mlp")
     return fmt::format("(n, {0}), or images of {0} values", spec.layers.front());
@@ -38,13 +44,12 @@ std::string input_of(const nn::ModelSpec& spec) {
 }
 
 // The file is to blame when the network cannot take what it holds.
-Tensor logits(nn::Module& model, const nn::ModelSpec& spec, const Tensor& x,
-              const std::string& file) {
+Tensor logits(nn::Module& model, Config& config, const Tensor& x, const std::string& file) {
   try {
     return model(x);
   } catch (const ShapeError&) {
     throw IoError(fmt::format("{}: holds {}, but this {} takes {}.", file, x.shape().str(),
-                              spec.name, input_of(spec)));
+                              model_name(config), input_of(config)));
   } catch (const DTypeError& e) {
     throw IoError(file + ": " + e.what());
   } catch (const IndexError& e) {  // tokens outside the vocabulary
@@ -74,10 +79,10 @@ int run(const Args& args) {
   const NoGrad no_grad;
   const std::string input = args.text("--input");
   const Tensor x = as_input(data::read_npy(input), config, input);
-  const Tensor y = logits(*model, read_model(config), x, input);
+  const Tensor y = logits(*model, config, x, input);
   data::write_npy(args.text("--output"), y);
   if (args.json())
-    print_json({{"model", config.get("model.name", "mlp")},
+    print_json({{"model", model_name(config)},
                 {"input_shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
                 {"output_shape", std::vector<int64_t>(y.shape().begin(), y.shape().end())},
                 {"output", args.text("--output")}});

@@ -23,6 +23,10 @@ grep -rhoE '"(model|data|optim|schedule|train)\.[a-z_]+"' tinytorch/config/*.cpp
   tr -d '"' | sort -u | grep -vx 'train.lr' >"$TEST_TMP/read"
 grep -oE '`(model|data|optim|schedule|train)\.[a-z_]+`' docs/config.md | tr -d '`' | sort -u >"$TEST_TMP/told"
 check 'docs/config.md has every key' cmp "$TEST_TMP/read" "$TEST_TMP/told"
+sed -n 's/^    {"\([A-Z][A-Za-z0-9]*\)".*/\1/p' tinytorch/config/layers.cpp | sort >"$TEST_TMP/types"
+sed -n '/^### `\[\[model.layers/,/^## /p' docs/config.md | grep '^| `[A-Z]' | cut -d '|' -f 2 |
+  grep -oE '[A-Z][A-Za-z0-9]*' | sort >"$TEST_TMP/told_types"
+check 'docs/config.md has every layer' cmp "$TEST_TMP/types" "$TEST_TMP/told_types"
 for file in examples/*.toml; do
   check "$file is taken" sh -c './tito train "$1" data.name="$2" train.max_steps=1 train.out="$3"' sh \
     "$file" "$(case $file in *cnn*) echo fashion-mnist-small ;; *gpt*) echo persuasion ;; *) echo digits ;; esac)" \

@@ -19,6 +19,16 @@ namespace tinytorch {
 using config::Entry;
 using config::Value;
 
+namespace {
+
+// The number of a table in a list of tables.
+bool is_index(std::string_view text) {
+  return !text.empty() && text.size() < 10 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
 // Entries in the order in which they were first given. Reading is logically const, but it records
 // what is known.
 struct Config::State {
@@ -242,6 +252,23 @@ int64_t Config::get_at_least(std::string_view key, int64_t least, int64_t otherw
   return value;
 }
 
+int64_t Config::count_tables(std::string_view key) const {
+  std::map<int64_t, const Entry*> found;
+  const std::string prefix = std::string(key) + ".";
+  for (const auto* list : State::Lists{&state_->tables, &state_->entries})
+    for (const Entry& e : *list) {
+      if (!e.key.starts_with(prefix)) continue;
+      const std::string index =
+          e.key.substr(prefix.size(), e.key.find('.', prefix.size()) - prefix.size());
+      if (is_index(index)) found.try_emplace(std::stoll(index), &e);
+    }
+  int64_t next = 0;
+  for (const auto& [index, entry] : found)
+    if (index != next++)
+      raise<ConfigError>("{}: {}: {} has {} tables.", entry->place, entry->key, key, next - 1);
+  return next;
+}
+
 void Config::refuse(std::string_view key, const std::string& why) const {
   const Entry* e = state_->find(key);
   raise<ConfigError>("{}: {}: {}", e ? e->place : state_->name, key, why);
@@ -292,6 +319,20 @@ size_t last_dot(const std::string& key) {
   return found;
 }
 
+// A table in a list stands behind its super-table, as all inner tables: where `table` belongs.
+auto place_of(std::vector<std::string>& order, const std::string& table) {
+  return std::find_if(order.begin(), order.end(), [&](const std::string& other) {
+    return !table.empty() && other.starts_with(table + ".");
+  });
+}
+
+std::string header_of(const std::string& table) {
+  const size_t dot = last_dot(table);
+  return dot != table.npos && is_index(table.substr(dot + 1))
+             ? format_text("[[{}]]\n", table.substr(0, dot))
+             : format_text("[{}]\n", table);
+}
+
 }  // namespace
 
 std::string Config::dump() const {
@@ -302,7 +343,8 @@ std::string Config::dump() const {
     for (const Entry& e : *list) {
       const size_t dot = last_dot(e.key);
       const std::string table = dot == e.key.npos ? "" : e.key.substr(0, dot);
-      if (std::find(order.begin(), order.end(), table) == order.end()) order.push_back(table);
+      if (std::find(order.begin(), order.end(), table) == order.end())
+        order.insert(place_of(order, table), table);
       tables[table] +=
           e.key.substr(dot == e.key.npos ? 0 : dot + 1) + " = " + config::to_toml(e.value) + "\n";
     }
@@ -310,7 +352,7 @@ std::string Config::dump() const {
   for (const std::string& table : order) {
     if (tables[table].empty()) continue;
     if (!out.empty()) out += "\n";
-    if (!table.empty()) out += "[" + table + "]\n";
+    if (!table.empty()) out += header_of(table);
     out += tables[table];
   }
   return out;

@@ -49,6 +49,8 @@ class Config {
   // An integer of at least `least`.
   int64_t get_at_least(std::string_view key, int64_t least, int64_t otherwise) const;
 
+  // How many tables a list [[key]] has; their keys are "key.0.name". ConfigError for a gap.
+  int64_t count_tables(std::string_view key) const;
   // Refuses a value for a reason that only the reader knows: "PLACE: KEY: WHY".
   [[noreturn]] void refuse(std::string_view key, const std::string& why) const;
   // ConfigError for a table, or a key outside of tables, that is none of `names`.

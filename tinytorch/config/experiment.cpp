@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "tinytorch/config/layers.h"
 #include "tinytorch/config/suggest.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/random.h"
@@ -112,9 +113,23 @@ data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
   return data::load_dataset(name, options);
 }
 
+std::string model_name(const Config& config) {
+  const bool layers = has_layers(config);
+  std::vector<std::string> names = nn::model_names();
+  names.emplace_back("sequential");
+  std::string name = config.choice("model.name", names, layers ? "sequential" : "mlp");
+  if (layers != (name == "sequential"))
+    config.refuse("model.name", layers ? format_text("a config with [[model.layers]] has a model "
+                                                     "of the name 'sequential', not '{}'.",
+                                                     name)
+                                       : "a 'sequential' model is made of [[model.layers]], each "
+                                         "with a type; there are none.");
+  return name;
+}
+
 nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
   nn::ModelSpec spec;
-  spec.name = config.choice("model.name", nn::model_names(), "mlp");
+  spec.name = model_name(config);
   Sizes sizes(config, source);
   if (spec.name == "mlp") {
     spec.layers = mlp_layers(config, sizes);
@@ -198,7 +213,8 @@ std::unique_ptr<optim::Optimizer> read_optimizer(const Config& config, const nn:
 }
 
 std::shared_ptr<nn::Module> make_model(Config& config, const data::DataSource* source) {
-  auto model = nn::make_model(read_model(config, source));
+  auto model = model_name(config) == "sequential" ? make_layers(config, source)
+                                                  : nn::make_model(read_model(config, source));
   if (const DType dtype = read_dtype(config); dtype != DType::kF32) model->to(dtype);
   return model;
 }

@@ -18,7 +18,9 @@ namespace tinytorch {
 // data.name, data.normalize; for text model.block_size, data.tokenizer and data.vocab_size. A run's
 // own tokenizer, when `run_tokenizer` is the folder of one, comes before data.tokenizer.
 data::DataSource read_data(Config& config, const std::string& run_tokenizer = "");
-// [model]. Loads the data only if a size is missing and `source` is null.
+// model.name: "sequential" for a config with [[model.layers]] (layers.h).
+std::string model_name(const Config& config);
+// [model] of a ready model. Loads the data only if a size is missing and `source` is null.
 nn::ModelSpec read_model(Config& config, const data::DataSource* source = nullptr);
 // train.dtype
 DType read_dtype(const Config& config);

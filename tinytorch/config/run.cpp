@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tinytorch/config/experiment.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/data/atomic_file.h"
 
@@ -21,7 +22,7 @@ namespace {
 
 // "cnn-fashion-mnist": what the run is, as part of a folder's name.
 std::string run_name(const Config& config) {
-  std::string name = config.get("model.name", "mlp") + "-" + config.get<std::string>("data.name");
+  std::string name = model_name(config) + "-" + config.get<std::string>("data.name");
   name = name.substr(0, name.find(':'));
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';

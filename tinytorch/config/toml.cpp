@@ -51,9 +51,16 @@ class Flattener {
     for (const auto& [key, node] : items) {
       const std::string path = prefix + key_part(key->str());
       const std::string where = place(key->source().begin);
+      const toml::array* list = node->as_array();
       if (const toml::table* inner = node->as_table()) {
         out_.tables.push_back({path, {}, where, std::nullopt});
         this->table(*inner, path + ".");
+      } else if (list && !list->empty() && list->is_homogeneous<toml::table>()) {
+        for (size_t i = 0; i < list->size(); ++i) {
+          const std::string item = format_text("{}.{}", path, i);
+          out_.tables.push_back({item, {}, place(list->get(i)->source().begin), std::nullopt});
+          this->table(*list->get(i)->as_table(), item + ".");
+        }
       } else {
         out_.entries.push_back({path, value(*node, path), where, std::nullopt});
       }
@@ -76,7 +83,7 @@ class Flattener {
       return {std::move(values)};
     }
     if (node.is_table())
-      raise<ConfigError>("{}: {}: a table inside a list is not supported.",
+      raise<ConfigError>("{}: {}: a list holds either tables or values.",
                          place(node.source().begin), path);
     std::ostringstream text;
     if (const auto* d = node.as_date()) text << d->get();

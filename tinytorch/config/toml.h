@@ -27,7 +27,8 @@ struct ParsedToml {
   std::vector<Entry> tables;   // every table, without its value
 };
 
-// ConfigError with line and column for what is not TOML, and for lists of tables.
+// Table i of a list of tables [[a.b]] becomes the table "a.b.i". ConfigError with line and column
+// for what is not TOML, and for lists of tables and values.
 ParsedToml parse_toml(std::string_view text, const std::string& name);
 
 // The settings of "key = text" (several for an inline table); a text that is not one TOML value is
