@@ -32,6 +32,10 @@ int run(const Args& args) {
           "train: " + word +
           ": a run goes on with the model that it has. Hint: start another run from " +
           RunFolder::open(resume).config_file() + ".");
+    if (!resume.empty() && word.starts_with("optim.groups") && word.find("param") != word.npos)
+      throw ConfigError("train: " + word +
+                        ": a run goes on with the parameter groups that it has; their rates and "
+                        "other numbers can change.");
     config.override_with(word);
   }
   const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);
@@ -40,7 +44,10 @@ int run(const Args& args) {
     print_json(result.report);
   } else if (result.finished) {
     if (result.report["train_seconds"] == 0)
-      fmt::print("nothing was left to do. Hint: give a larger train.epochs or train.max_steps.\n");
+      fmt::print(
+          "nothing was left to do. Hint: give a larger train.epochs or train.max_steps, or "
+          "train.patience "
+          "where it ended early.\n");
     fmt::print("test accuracy {:.2f} %, test loss {:.4f} after {} steps; run in {}\n",
                100 * result.report["test_accuracy"].get<double>(),
                result.report["test_loss"].get<double>(), result.report["steps"].get<int64_t>(),

@@ -45,16 +45,18 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
   MetricsWriter metrics(folder.metrics_file(), trainer.progress().step);
   TrainingProgress progress(trainer.total_steps());
   double last_loss = 0;
-  trainer.on_step = [&](const optim::StepReport& r) {
-    metrics.write(r);
-    progress.step(r);
-    last_loss = r.loss;
-  };
-  trainer.on_eval = [&](const optim::EvalReport& r) {
-    metrics.write(r);
-    progress.evaluation(r);
-  };
-  trainer.should_stop = interrupted;
+  trainer.add_callback({.on_step =
+                            [&](const optim::StepReport& r) {
+                              metrics.write(r);
+                              progress.step(r);
+                              last_loss = r.loss;
+                            },
+                        .on_eval =
+                            [&](const optim::EvalReport& r) {
+                              metrics.write(r);
+                              progress.evaluation(r);
+                            },
+                        .should_stop = interrupted});
   TrainingResult result;
   {
     const InterruptScope scope;

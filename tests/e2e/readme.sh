@@ -19,8 +19,11 @@ done <"$TEST_TMP/commands"
 awk '/^```cpp$/ { on = 1; next } /^```/ { on = 0 } on' README.md >"$TEST_TMP/program.cpp"
 check 'its program is an example' cmp "$TEST_TMP/program.cpp" examples/xor.cpp
 # docs/config.md knows each key that the code reads, and no other.
-grep -rhoE '"(model|data|optim|schedule|train)\.[a-z_]+"' tinytorch/config/*.cpp cli/*.cpp |
-  tr -d '"' | sort -u | grep -vx 'train.lr' >"$TEST_TMP/read"
+{
+  grep -rhoE '"(model|data|optim|schedule|train)\.[a-z_]+"' tinytorch/config/*.cpp cli/*.cpp |
+    tr -d '"' | grep -vx 'train.lr'
+  grep -oE '(read|key)\("[a-z_]+"' tinytorch/config/optimizer.cpp | cut -d '"' -f 2 | sed 's/^/optim./'
+} | sort -u >"$TEST_TMP/read"
 grep -oE '`(model|data|optim|schedule|train)\.[a-z_]+`' docs/config.md | tr -d '`' | sort -u >"$TEST_TMP/told"
 check 'docs/config.md has every key' cmp "$TEST_TMP/read" "$TEST_TMP/told"
 sed -n 's/^    {"\([A-Z][A-Za-z0-9]*\)".*/\1/p' tinytorch/config/layers.cpp | sort >"$TEST_TMP/types"

@@ -35,6 +35,9 @@ OPTIMIZERS = {
     "adagrad_all": lambda p: torch.optim.Adagrad(p, lr=0.1, lr_decay=0.2, weight_decay=0.05, initial_accumulator_value=0.3, eps=1e-4),
     "lion": lambda p: Lion(p, 0.03, (0.9, 0.99), 0.0),
     "lion_all": lambda p: Lion(p, 0.03, (0.8, 0.95), 0.2),
+    "groups_sgd": lambda p: torch.optim.SGD([{"params": p[:1], "momentum": 0.8, "weight_decay": 0.1}, {"params": p[1:], "lr": 0.02}], lr=0.1),
+    "groups_adamw": lambda p: torch.optim.AdamW([{"params": p[:1]}, {"params": p[1:], "weight_decay": 0, "lr": 0.002, "betas": (0.8, 0.9)}], lr=0.01, weight_decay=0.3),
+    "groups_scheduled": lambda p: torch.optim.SGD([{"params": p[:1]}, {"params": p[1:], "lr": 0.02}], lr=0.1),
     "clip_value": lambda p: torch.optim.SGD(p, lr=0.5),
 }
 
@@ -45,6 +48,7 @@ def make_optim(folder, write_safetensors):
         params = [torch.from_numpy(2 * uniforms(k, int(np.prod(s))).reshape(s) - 1).requires_grad_()
                   for k, s in SHAPES.items()]
         optimizer = make(params)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
         after = []
         for step in range(1, STEPS + 1):
             for p, (k, s) in zip(params, SHAPES.items()):
@@ -52,6 +56,8 @@ def make_optim(folder, write_safetensors):
             if name == "clip_value":
                 torch.nn.utils.clip_grad_value_(params, 0.25)
             optimizer.step()
+            if name == "groups_scheduled":
+                schedule.step()
             after.append(torch.cat([p.detach().flatten() for p in params]).numpy())
         golden[name] = np.stack(after)
 

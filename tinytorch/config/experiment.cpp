@@ -1,7 +1,6 @@
 #include "tinytorch/config/experiment.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "tinytorch/config/layers.h"
@@ -155,61 +154,6 @@ nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
 
 DType read_dtype(const Config& config) {
   return dtype_from_name(config.choice("train.dtype", {"f32", "f64"}, "f32").c_str());
-}
-
-namespace {
-
-std::pair<double, double> read_betas(const Config& config, double beta1, double beta2) {
-  const auto betas = config.get<std::vector<double>>("optim.betas", {beta1, beta2});
-  if (betas.size() != 2) config.refuse("optim.betas", "must be two numbers, such as [0.9, 0.999]");
-  return {betas[0], betas[1]};
-}
-
-}  // namespace
-
-std::unique_ptr<optim::Optimizer> read_optimizer(const Config& config, const nn::Module& model) {
-  const std::string name =
-      config.choice("optim.name", {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lion"}, "adam");
-  const double lr = config.get<double>("optim.lr", name == "lion"                           ? 1e-4
-                                                   : name == "rmsprop" || name == "adagrad" ? 1e-2
-                                                                                            : 1e-3);
-  const double weight_decay =
-      config.get<double>("optim.weight_decay", name == "adamw" ? 0.01 : 0.0);
-  if (name == "sgd") {
-    optim::SgdOptions o;
-    o.lr = lr, o.weight_decay = weight_decay;
-    o.momentum = config.get<double>("optim.momentum", 0.0);
-    o.nesterov = config.get<bool>("optim.nesterov", false);
-    return std::make_unique<optim::Sgd>(model.parameters(), o);
-  }
-  if (name == "rmsprop") {
-    optim::RmspropOptions o;
-    o.lr = lr, o.weight_decay = weight_decay;
-    o.alpha = config.get<double>("optim.alpha", 0.99);
-    o.eps = config.get<double>("optim.eps", 1e-8);
-    o.momentum = config.get<double>("optim.momentum", 0.0);
-    o.centered = config.get<bool>("optim.centered", false);
-    return std::make_unique<optim::Rmsprop>(model.parameters(), o);
-  }
-  if (name == "adagrad") {
-    optim::AdagradOptions o;
-    o.lr = lr, o.weight_decay = weight_decay;
-    o.lr_decay = config.get<double>("optim.lr_decay", 0.0);
-    o.initial_accumulator_value = config.get<double>("optim.initial_accumulator_value", 0.0);
-    o.eps = config.get<double>("optim.eps", 1e-10);
-    return std::make_unique<optim::Adagrad>(model.parameters(), o);
-  }
-  if (name == "lion") {
-    optim::LionOptions o;
-    o.lr = lr, o.weight_decay = weight_decay;
-    std::tie(o.beta1, o.beta2) = read_betas(config, 0.9, 0.99);
-    return std::make_unique<optim::Lion>(model.parameters(), o);
-  }
-  optim::AdamOptions o;
-  o.lr = lr, o.weight_decay = weight_decay, o.decoupled = name == "adamw";
-  std::tie(o.beta1, o.beta2) = read_betas(config, 0.9, 0.999);
-  o.eps = config.get<double>("optim.eps", 1e-8);
-  return std::make_unique<optim::Adam>(model.parameters(), o);
 }
 
 std::shared_ptr<nn::Module> make_model(Config& config, const data::DataSource* source) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -40,21 +41,55 @@ size_t slot(const std::string& state_name, size_t number) {
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<Tensor> parameters, double lr,
-                     std::vector<std::string> state_names, double state_start)
-    : parameters_(std::move(parameters)),
-      lr_(lr),
+Optimizer::Optimizer(const std::vector<std::vector<Tensor>>& groups,
+                     const std::vector<double>& rates, std::vector<std::string> state_names,
+                     double state_start)
+    : lr_(rates.empty() ? 0 : rates[0]),
       state_names_(std::move(state_names)),
-      state_start_(state_start),
-      state_(parameters_.size()),
-      steps_(parameters_.size(), 0) {
-  if (parameters_.empty()) raise<ConfigError>("an optimizer needs at least one parameter.");
-  for (const Tensor& p : parameters_)
-    if (!p.is_leaf() || !p.requires_grad() || !p.is_dense() ||
-        (p.dtype() != DType::kF32 && p.dtype() != DType::kF64))
+      state_start_(state_start) {
+  std::unordered_set<const void*> seen;
+  for (size_t k = 0; k < groups.size(); ++k) {
+    if (rates[k] != lr_ && lr_ == 0)
       raise<ConfigError>(
-          "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}.",
-          dtype_name(p.dtype()), p.shape().str());
+          "an optimizer's first group has the rate 0, group {} has {}: schedules multiply the "
+          "first. Hint: put the groups in another order.",
+          k, rates[k]);
+    rate_ratios_.push_back(rates[k] == lr_ ? 1 : rates[k] / lr_);
+    for (const Tensor& p : groups[k]) {
+      if (!p.is_leaf() || !p.requires_grad() || !p.is_dense() ||
+          (p.dtype() != DType::kF32 && p.dtype() != DType::kF64))
+        raise<ConfigError>(
+            "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}.",
+            dtype_name(p.dtype()), p.shape().str());
+      if (!seen.insert(p.base()).second)
+        raise<ConfigError>("an optimizer was given the same parameter {} {} twice (group {}).",
+                           dtype_name(p.dtype()), p.shape().str(), k);
+      parameters_.push_back(p);
+      group_of_.push_back(k);
+    }
+  }
+  if (parameters_.empty()) raise<ConfigError>("an optimizer needs at least one parameter.");
+  state_.resize(parameters_.size());
+  steps_.resize(parameters_.size(), 0);
+}
+
+template <class Options>
+GroupedOptimizer<Options>::GroupedOptimizer(const std::vector<ParamGroup<Options>>& groups,
+                                            std::vector<std::string> state_names,
+                                            double state_start)
+    : Optimizer(
+          [&] {
+            std::vector<std::vector<Tensor>> parameters;
+            for (const ParamGroup<Options>& group : groups) parameters.push_back(group.parameters);
+            return parameters;
+          }(),
+          [&] {
+            std::vector<double> rates;
+            for (const ParamGroup<Options>& group : groups) rates.push_back(group.options.lr);
+            return rates;
+          }(),
+          std::move(state_names), state_start) {
+  for (const ParamGroup<Options>& group : groups) options_.push_back(group.options);
 }
 
 void Optimizer::zero_grad() {
@@ -62,14 +97,15 @@ void Optimizer::zero_grad() {
 }
 
 template <class Run>
-void Optimizer::for_each_group(Run run) {
-  struct Group {
+void Optimizer::for_each_table(Run run) {
+  struct Table {
+    size_t group;
     DType dtype;
     int64_t step;
     std::vector<kernels::ParamChunk<float>> f32;
     std::vector<kernels::ParamChunk<double>> f64;
   };
-  std::vector<Group> groups;
+  std::vector<Table> tables;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
     const Tensor g = ordered_gradient(p);
@@ -80,31 +116,31 @@ void Optimizer::for_each_group(Run run) {
       state.back().fill_(state_start_);
     }
     const int64_t step = ++steps_[i];
-    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& o) {
-      return o.dtype == p.dtype() && o.step == step;
+    auto table = std::find_if(tables.begin(), tables.end(), [&](const Table& o) {
+      return o.group == group_of_[i] && o.dtype == p.dtype() && o.step == step;
     });
-    if (group == groups.end()) {
-      groups.push_back({p.dtype(), step, {}, {}});
-      group = groups.end() - 1;
+    if (table == tables.end()) {
+      tables.push_back({group_of_[i], p.dtype(), step, {}, {}});
+      table = tables.end() - 1;
     }
-    const auto append = [&](auto& table, auto chunk) {
+    const auto append = [&](auto& chunks, auto chunk) {
       using T = std::remove_pointer_t<decltype(chunk.p)>;
       T** const pointers[] = {&chunk.s0, &chunk.s1, &chunk.s2};
       for (size_t s = 0; s < state.size(); ++s)
         *pointers[slot(state_names_[s], s)] = state[s].template data<T>();
-      kernels::append_chunks(table, chunk);
+      kernels::append_chunks(chunks, chunk);
     };
     if (p.dtype() == DType::kF32)
-      append(group->f32, whole<float>(p, g));
+      append(table->f32, whole<float>(p, g));
     else
-      append(group->f64, whole<double>(p, g));
+      append(table->f64, whole<double>(p, g));
     p.storage().bump_version();
   }
-  for (const Group& group : groups) {
-    if (group.dtype == DType::kF32)
-      run(group.f32, group.step);
+  for (const Table& table : tables) {
+    if (table.dtype == DType::kF32)
+      run(table.f32, table.step, table.group);
     else
-      run(group.f64, group.step);
+      run(table.f64, table.step, table.group);
   }
 }
 
@@ -150,104 +186,145 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& te
   steps_ = steps;
 }
 
-Sgd::Sgd(std::vector<Tensor> parameters, const SgdOptions& o)
-    : Optimizer(
-          std::move(parameters), o.lr,
-          o.momentum != 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}),
-      options_(o) {
-  check_positive("sgd", "lr", o.lr, true);
-  check_positive("sgd", "momentum", o.momentum, true);
-  check_positive("sgd", "weight_decay", o.weight_decay, true);
-  if (o.nesterov && o.momentum == 0) raise<ConfigError>("sgd: nesterov needs a momentum.");
+namespace {
+
+template <class T>
+using Chunks = std::vector<kernels::ParamChunk<T>>;
+
+// What an option must be in all groups, because it decides about the state.
+template <class Options, class Get>
+auto common(const char* optimizer, const char* name, const std::vector<ParamGroup<Options>>& groups,
+            Get get) {
+  using Value = decltype(get(Options{}));
+  for (const ParamGroup<Options>& group : groups)
+    if (get(group.options) != get(groups[0].options))
+      raise<ConfigError>("{}: {} must be the same in all groups.", optimizer, name);
+  return groups.empty() ? Value{} : get(groups[0].options);
+}
+
+template <class Options>
+bool any_momentum(const std::vector<ParamGroup<Options>>& groups) {
+  return std::any_of(groups.begin(), groups.end(),
+                     [](const ParamGroup<Options>& g) { return g.options.momentum != 0; });
+}
+
+void check_betas(const char* optimizer, double beta1, double beta2) {
+  for (const double beta : {beta1, beta2})
+    if (!(beta >= 0 && beta < 1))
+      raise<ConfigError>("{}: betas must lie in [0, 1), got {}.", optimizer, beta);
+}
+
+}  // namespace
+
+Sgd::Sgd(std::vector<ParamGroup<SgdOptions>> groups)
+    : GroupedOptimizer(groups, any_momentum(groups) ? std::vector<std::string>{"momentum"}
+                                                    : std::vector<std::string>{}) {
+  for (const auto& [parameters, o] : groups) {
+    check_positive("sgd", "lr", o.lr, true);
+    check_positive("sgd", "momentum", o.momentum, true);
+    check_positive("sgd", "weight_decay", o.weight_decay, true);
+    if (o.nesterov && o.momentum == 0) raise<ConfigError>("sgd: nesterov needs a momentum.");
+  }
 }
 
 void Sgd::step() {
-  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
-    kernels::sgd_step(kernels::SgdArgs<T>{chunks, lr_, options_.momentum, options_.weight_decay,
-                                          options_.nesterov});
+  for_each_table([&]<class T>(const Chunks<T>& chunks, int64_t, size_t group) {
+    const SgdOptions& o = options(group);
+    kernels::sgd_step(
+        kernels::SgdArgs<T>{chunks, group_lr(group), o.momentum, o.weight_decay, o.nesterov});
   });
 }
 
-Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& o)
-    : Optimizer(std::move(parameters), o.lr, {"exp_avg", "exp_avg_sq"}), options_(o) {
-  const char* name = o.decoupled ? "adamw" : "adam";
-  check_positive(name, "lr", o.lr, true);
-  check_positive(name, "eps", o.eps, true);
-  check_positive(name, "weight_decay", o.weight_decay, true);
-  for (const double beta : {o.beta1, o.beta2})
-    if (!(beta >= 0 && beta < 1))
-      raise<ConfigError>("{}: betas must lie in [0, 1), got {}.", name, beta);
+Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups)
+    : GroupedOptimizer(groups, {"exp_avg", "exp_avg_sq"}) {
+  for (const auto& [parameters, o] : groups) {
+    const char* name = o.decoupled ? "adamw" : "adam";
+    check_positive(name, "lr", o.lr, true);
+    check_positive(name, "eps", o.eps, true);
+    check_positive(name, "weight_decay", o.weight_decay, true);
+    check_betas(name, o.beta1, o.beta2);
+  }
 }
 
 void Adam::step() {
-  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t step) {
+  for_each_table([&]<class T>(const Chunks<T>& chunks, int64_t step, size_t group) {
+    const AdamOptions& o = options(group);
     kernels::AdamArgs<T> args;
     args.chunks = chunks;
-    args.lr = lr_, args.beta1 = options_.beta1, args.beta2 = options_.beta2,
-    args.eps = options_.eps;
-    args.weight_decay = options_.weight_decay, args.decoupled = options_.decoupled;
-    args.bias_correction1 = 1 - std::pow(options_.beta1, static_cast<double>(step));
-    args.bias_correction2 = 1 - std::pow(options_.beta2, static_cast<double>(step));
+    args.lr = group_lr(group), args.beta1 = o.beta1, args.beta2 = o.beta2, args.eps = o.eps;
+    args.weight_decay = o.weight_decay, args.decoupled = o.decoupled;
+    args.bias_correction1 = 1 - std::pow(o.beta1, static_cast<double>(step));
+    args.bias_correction2 = 1 - std::pow(o.beta2, static_cast<double>(step));
     kernels::adam_step(args);
   });
 }
 
 namespace {
 
-std::vector<std::string> rmsprop_states(const RmspropOptions& o) {
+std::vector<std::string> rmsprop_states(const std::vector<ParamGroup<RmspropOptions>>& groups) {
   std::vector<std::string> names = {"square_avg"};
-  if (o.momentum != 0) names.emplace_back("momentum_buffer");
-  if (o.centered) names.emplace_back("grad_avg");
+  if (any_momentum(groups)) names.emplace_back("momentum_buffer");
+  if (common("rmsprop", "centered", groups, [](const RmspropOptions& o) { return o.centered; }))
+    names.emplace_back("grad_avg");
   return names;
 }
 
 }  // namespace
 
-Rmsprop::Rmsprop(std::vector<Tensor> parameters, const RmspropOptions& o)
-    : Optimizer(std::move(parameters), o.lr, rmsprop_states(o)), options_(o) {
-  check_positive("rmsprop", "lr", o.lr, true);
-  check_positive("rmsprop", "alpha", o.alpha, true);
-  check_positive("rmsprop", "eps", o.eps, true);
-  check_positive("rmsprop", "weight_decay", o.weight_decay, true);
-  check_positive("rmsprop", "momentum", o.momentum, true);
+Rmsprop::Rmsprop(std::vector<ParamGroup<RmspropOptions>> groups)
+    : GroupedOptimizer(groups, rmsprop_states(groups)) {
+  for (const auto& [parameters, o] : groups) {
+    check_positive("rmsprop", "lr", o.lr, true);
+    check_positive("rmsprop", "alpha", o.alpha, true);
+    check_positive("rmsprop", "eps", o.eps, true);
+    check_positive("rmsprop", "weight_decay", o.weight_decay, true);
+    check_positive("rmsprop", "momentum", o.momentum, true);
+  }
 }
 
 void Rmsprop::step() {
-  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
-    kernels::rmsprop_step(kernels::RmspropArgs<T>{chunks, lr_, options_.alpha, options_.eps,
-                                                  options_.weight_decay, options_.momentum});
+  for_each_table([&]<class T>(const Chunks<T>& chunks, int64_t, size_t group) {
+    const RmspropOptions& o = options(group);
+    kernels::rmsprop_step(kernels::RmspropArgs<T>{chunks, group_lr(group), o.alpha, o.eps,
+                                                  o.weight_decay, o.momentum});
   });
 }
 
-Adagrad::Adagrad(std::vector<Tensor> parameters, const AdagradOptions& o)
-    : Optimizer(std::move(parameters), o.lr, {"sum"}, o.initial_accumulator_value), options_(o) {
-  check_positive("adagrad", "lr", o.lr, true);
-  check_positive("adagrad", "lr_decay", o.lr_decay, true);
-  check_positive("adagrad", "weight_decay", o.weight_decay, true);
-  check_positive("adagrad", "initial_accumulator_value", o.initial_accumulator_value, true);
-  check_positive("adagrad", "eps", o.eps, true);
+Adagrad::Adagrad(std::vector<ParamGroup<AdagradOptions>> groups)
+    : GroupedOptimizer(
+          groups, {"sum"},
+          common("adagrad", "initial_accumulator_value", groups,
+                 [](const AdagradOptions& o) { return o.initial_accumulator_value; })) {
+  for (const auto& [parameters, o] : groups) {
+    check_positive("adagrad", "lr", o.lr, true);
+    check_positive("adagrad", "lr_decay", o.lr_decay, true);
+    check_positive("adagrad", "weight_decay", o.weight_decay, true);
+    check_positive("adagrad", "initial_accumulator_value", o.initial_accumulator_value, true);
+    check_positive("adagrad", "eps", o.eps, true);
+  }
 }
 
 void Adagrad::step() {
-  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t step) {
-    const double lr = lr_ / (1 + static_cast<double>(step - 1) * options_.lr_decay);
-    kernels::adagrad_step(kernels::AdagradArgs<T>{chunks, lr, options_.eps, options_.weight_decay});
+  for_each_table([&]<class T>(const Chunks<T>& chunks, int64_t step, size_t group) {
+    const AdagradOptions& o = options(group);
+    const double lr = group_lr(group) / (1 + static_cast<double>(step - 1) * o.lr_decay);
+    kernels::adagrad_step(kernels::AdagradArgs<T>{chunks, lr, o.eps, o.weight_decay});
   });
 }
 
-Lion::Lion(std::vector<Tensor> parameters, const LionOptions& o)
-    : Optimizer(std::move(parameters), o.lr, {"exp_avg"}), options_(o) {
-  check_positive("lion", "lr", o.lr, true);
-  check_positive("lion", "weight_decay", o.weight_decay, true);
-  for (const double beta : {o.beta1, o.beta2})
-    if (!(beta >= 0 && beta < 1))
-      raise<ConfigError>("lion: betas must lie in [0, 1), got {}.", beta);
+Lion::Lion(std::vector<ParamGroup<LionOptions>> groups) : GroupedOptimizer(groups, {"exp_avg"}) {
+  for (const auto& [parameters, o] : groups) {
+    check_positive("lion", "lr", o.lr, true);
+    check_positive("lion", "weight_decay", o.weight_decay, true);
+    check_betas("lion", o.beta1, o.beta2);
+  }
 }
 
 void Lion::step() {
-  for_each_group([&]<class T>(const std::vector<kernels::ParamChunk<T>>& chunks, int64_t) {
+  for_each_table([&]<class T>(const Chunks<T>& chunks, int64_t, size_t group) {
+    const LionOptions& o = options(group);
     kernels::lion_step(
-        kernels::LionArgs<T>{chunks, lr_, options_.beta1, options_.beta2, options_.weight_decay});
+        kernels::LionArgs<T>{chunks, group_lr(group), o.beta1, o.beta2, o.weight_decay});
   });
 }
 

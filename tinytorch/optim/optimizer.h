@@ -8,8 +8,17 @@
 
 namespace tinytorch::optim {
 
-// Changes parameters by their gradients. A step runs over one table of chunks of all parameters, in
-// one parallel region; parameters without a gradient are left alone and their step count with them.
+// Parameters that are changed by the same options: weight decay for matrices and none for biases, a
+// smaller rate for the first layers. A parameter stands in one group.
+template <class Options>
+struct ParamGroup {
+  std::vector<Tensor> parameters;
+  Options options;
+};
+
+// Changes parameters by their gradients. A step runs over one table of chunks of all parameters of
+// a group, in one parallel region; parameters without a gradient are left alone and their step
+// count with them.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -18,6 +27,8 @@ class Optimizer {
 
   virtual void step() = 0;
   void zero_grad();  // drops the gradients; their memory serves the next backward
+  // The rate of the first group. Setting it keeps the ratios: every group's rate is multiplied by
+  // lr over the first group's rate at the start, as PyTorch's schedules do.
   double lr() const { return lr_; }
   void set_lr(double lr) { lr_ = lr; }
   const std::vector<Tensor>& parameters() const { return parameters_; }
@@ -31,23 +42,39 @@ class Optimizer {
                   const std::vector<int64_t>& steps);
 
  protected:
-  // state_names: the state tensors that each parameter has, made at its first step and filled with
-  // state_start.
-  Optimizer(std::vector<Tensor> parameters, double lr, std::vector<std::string> state_names,
-            double state_start = 0);
-  // Counts the steps up and hands out the chunks of all parameters of one dtype at one step count:
-  // run(std::vector<kernels::ParamChunk<T>>, step). One call in all, as a rule.
+  // Groups one behind the other: their parameters and rates. state_names: the state tensors that
+  // each parameter has, made at its first step and filled with state_start.
+  Optimizer(const std::vector<std::vector<Tensor>>& groups, const std::vector<double>& rates,
+            std::vector<std::string> state_names, double state_start = 0);
+  // Counts the steps up and hands out the chunks of all parameters of one group, one dtype and one
+  // step count: run(std::vector<kernels::ParamChunk<T>>, step, group). One call a group, as a rule.
   template <class Run>
-  void for_each_group(Run run);
-
-  std::vector<Tensor> parameters_;
-  double lr_;
+  void for_each_table(Run run);
+  double group_lr(size_t group) const { return lr_ * rate_ratios_[group]; }
 
  private:
+  std::vector<Tensor> parameters_;
+  std::vector<size_t> group_of_;  // of each parameter
+  std::vector<double> rate_ratios_;
+  double lr_;
   std::vector<std::string> state_names_;
   double state_start_;
   std::vector<std::vector<Tensor>> state_;  // [parameter][state]
   std::vector<int64_t> steps_;              // of each parameter
+};
+
+// An optimizer that keeps the options of each group.
+template <class Options>
+class GroupedOptimizer : public Optimizer {
+ public:
+  const Options& options(size_t group = 0) const { return options_[group]; }
+
+ protected:
+  GroupedOptimizer(const std::vector<ParamGroup<Options>>& groups,
+                   std::vector<std::string> state_names, double state_start = 0);
+
+ private:
+  std::vector<Options> options_;
 };
 
 struct SgdOptions {
@@ -55,13 +82,12 @@ struct SgdOptions {
   bool nesterov = false;
 };
 // Defaults and formulas are PyTorch's (dampening 0): kernels/optim.h.
-class Sgd : public Optimizer {
+class Sgd : public GroupedOptimizer<SgdOptions> {
  public:
-  Sgd(std::vector<Tensor> parameters, const SgdOptions& options);
+  explicit Sgd(std::vector<ParamGroup<SgdOptions>> groups);
+  Sgd(std::vector<Tensor> parameters, const SgdOptions& options)
+      : Sgd({{std::move(parameters), options}}) {}
   void step() override;
-
- private:
-  SgdOptions options_;
 };
 
 struct AdamOptions {
@@ -69,50 +95,46 @@ struct AdamOptions {
   bool decoupled =
       false;  // AdamW: weight_decay (PyTorch's default there is 0.01) apart from the moments
 };
-class Adam : public Optimizer {
+class Adam : public GroupedOptimizer<AdamOptions> {
  public:
-  Adam(std::vector<Tensor> parameters, const AdamOptions& options);
+  explicit Adam(std::vector<ParamGroup<AdamOptions>> groups);
+  Adam(std::vector<Tensor> parameters, const AdamOptions& options)
+      : Adam({{std::move(parameters), options}}) {}
   void step() override;
-
- private:
-  AdamOptions options_;
 };
 
 struct RmspropOptions {
   double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
   bool centered = false;
 };
-class Rmsprop : public Optimizer {
+class Rmsprop : public GroupedOptimizer<RmspropOptions> {
  public:
-  Rmsprop(std::vector<Tensor> parameters, const RmspropOptions& options);
+  explicit Rmsprop(std::vector<ParamGroup<RmspropOptions>> groups);
+  Rmsprop(std::vector<Tensor> parameters, const RmspropOptions& options)
+      : Rmsprop({{std::move(parameters), options}}) {}
   void step() override;
-
- private:
-  RmspropOptions options_;
 };
 
 struct AdagradOptions {
   double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10;
 };
-class Adagrad : public Optimizer {
+class Adagrad : public GroupedOptimizer<AdagradOptions> {
  public:
-  Adagrad(std::vector<Tensor> parameters, const AdagradOptions& options);
+  explicit Adagrad(std::vector<ParamGroup<AdagradOptions>> groups);
+  Adagrad(std::vector<Tensor> parameters, const AdagradOptions& options)
+      : Adagrad({{std::move(parameters), options}}) {}
   void step() override;
-
- private:
-  AdagradOptions options_;
 };
 
 struct LionOptions {
   double lr = 1e-4, beta1 = 0.9, beta2 = 0.99, weight_decay = 0;
 };
-class Lion : public Optimizer {
+class Lion : public GroupedOptimizer<LionOptions> {
  public:
-  Lion(std::vector<Tensor> parameters, const LionOptions& options);
+  explicit Lion(std::vector<ParamGroup<LionOptions>> groups);
+  Lion(std::vector<Tensor> parameters, const LionOptions& options)
+      : Lion({{std::move(parameters), options}}) {}
   void step() override;
-
- private:
-  LionOptions options_;
 };
 
 // sqrt of the sum of squares of all gradients, computed in double.

@@ -95,6 +95,13 @@ bool Trainer::finished() const {
          (options_.patience > 0 && progress_.stale_evaluations >= options_.patience);
 }
 
+bool Trainer::asked_to_stop() const {
+  bool stop = false;  // all are asked
+  for (const Callback& callback : callbacks_)
+    stop = (callback.should_stop && callback.should_stop()) || stop;
+  return stop;
+}
+
 void Trainer::resume(const std::string& checkpoint) {
   progress_ = load_checkpoint(checkpoint, model_, &optimizer_);
   train_.set_state(progress_.loader);
@@ -152,11 +159,10 @@ void Trainer::finish_step(int64_t samples, double loss, double lr, double second
     progress_.loader = {progress_.loader.seed, progress_.loader.epoch + 1, 0};
   }
   progress_.generator = default_generator().state();
-  if (on_step) {
-    const int64_t epoch = (progress_.step - 1) / steps_in_epoch() + 1;
-    on_step(
-        {progress_.step, epoch, loss, lr, static_cast<double>(samples) / std::max(seconds, 1e-9)});
-  }
+  const StepReport report = {progress_.step, (progress_.step - 1) / steps_in_epoch() + 1, loss, lr,
+                             static_cast<double>(samples) / std::max(seconds, 1e-9)};
+  for (const Callback& callback : callbacks_)
+    if (callback.on_step) callback.on_step(report);
 }
 
 void Trainer::evaluate_now() {
@@ -171,15 +177,18 @@ void Trainer::evaluate_now() {
     progress_.best_loss = last_eval_.loss;
     progress_.best_accuracy = last_eval_.accuracy;
   }
-  if (on_eval) on_eval(last_eval_);
+  for (const Callback& callback : callbacks_)
+    if (callback.on_eval) callback.on_eval(last_eval_);
   if (better) save();
 }
 
 void Trainer::save() {
   if (options_.checkpoints.empty() || saved_step_ == progress_.step) return;
-  save_checkpoint(options_.checkpoints, model_, optimizer_, progress_);
+  const std::string path = save_checkpoint(options_.checkpoints, model_, optimizer_, progress_);
   saved_step_ = progress_.step;
   prune_checkpoints(options_.checkpoints, {progress_.step, progress_.best_step});
+  for (const Callback& callback : callbacks_)
+    if (callback.on_checkpoint) callback.on_checkpoint(path);
 }
 
 bool Trainer::run() {
@@ -200,7 +209,7 @@ bool Trainer::run() {
     if (due(options_.evaluate_every)) evaluate_now();
     const bool ended = finished();  // an evaluation may have been the last that was allowed
     if (ended || due(options_.checkpoint_every)) save();
-    if (!ended && should_stop && should_stop()) {
+    if (!ended && asked_to_stop()) {
       save();
       return false;
     }

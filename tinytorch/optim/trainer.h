@@ -22,6 +22,14 @@ struct EvalReport {
   double accuracy = 0;  // share of targets whose class has the largest logit
 };
 
+// What a run tells while it runs. Each function may be empty.
+struct Callback {
+  std::function<void(const StepReport&)> on_step = {};              // after the update
+  std::function<void(const EvalReport&)> on_eval = {};              // after the evaluation
+  std::function<void(const std::string& path)> on_checkpoint = {};  // after it was written
+  std::function<bool()> should_stop = {};  // asked after each step; true ends the run
+};
+
 struct TrainerOptions {
   int64_t epochs = 1;            // 0: no limit
   int64_t max_steps = 0;         // 0: no limit; whichever ends first
@@ -47,12 +55,13 @@ class Trainer {
           DataLoader& test, TrainerOptions options);
 
   void resume(const std::string& checkpoint);  // IoError: load_checkpoint
-  // Runs to the end, or until should_stop says so: then writes a checkpoint and returns false.
+  // Runs to the end, or until a callback's should_stop says so: then writes a checkpoint and
+  // returns false.
   bool run();
 
-  std::function<void(const StepReport&)> on_step;
-  std::function<void(const EvalReport&)> on_eval;
-  std::function<bool()> should_stop;
+  // Every callback is called, in the order in which they came; nothing of theirs is in a
+  // checkpoint.
+  void add_callback(Callback callback) { callbacks_.push_back(std::move(callback)); }
 
   const Progress& progress() const { return progress_; }
   const EvalReport& last_eval() const { return last_eval_; }
@@ -70,6 +79,7 @@ class Trainer {
   void evaluate_now();
   void save();
   bool finished() const;
+  bool asked_to_stop() const;
 
   nn::Module& model_;
   Optimizer& optimizer_;
@@ -78,6 +88,7 @@ class Trainer {
   DataLoader& test_;
   TrainerOptions options_;
   double base_lr_;
+  std::vector<Callback> callbacks_;
   Progress progress_;
   EvalReport last_eval_;
   int64_t saved_step_ = -1;

@@ -31,6 +31,15 @@ Make with(const Options& options) {
   return [=](Parameters p) { return std::make_unique<O>(std::move(p), options); };
 }
 
+// The first parameter by one set of options, the others by another.
+template <class O, class Options>
+Make in_groups(const Options& first, const Options& others) {
+  return [=](const Parameters& p) {
+    return std::make_unique<O>(std::vector<ParamGroup<Options>>{
+        {{p[0]}, first}, {Parameters(p.begin() + 1, p.end()), others}});
+  };
+}
+
 const std::map<std::string, Make>& optimizers() {
   static const std::map<std::string, Make> all = {
       {"rmsprop", with<Rmsprop>(RmspropOptions{})},
@@ -41,6 +50,10 @@ const std::map<std::string, Make>& optimizers() {
       {"adagrad_all", with<Adagrad>(AdagradOptions{0.1, 0.2, 0.05, 0.3, 1e-4})},
       {"lion", with<Lion>(LionOptions{.lr = 0.03})},
       {"lion_all", with<Lion>(LionOptions{0.03, 0.8, 0.95, 0.2})},
+      {"groups_sgd", in_groups<Sgd>(SgdOptions{0.1, 0.8, 0.1}, SgdOptions{.lr = 0.02})},
+      {"groups_adamw", in_groups<Adam>(AdamOptions{0.01, 0.9, 0.999, 1e-8, 0.3, true},
+                                       AdamOptions{0.002, 0.8, 0.9, 1e-8, 0, true})},
+      {"groups_scheduled", in_groups<Sgd>(SgdOptions{.lr = 0.1}, SgdOptions{.lr = 0.02})},
       {"clip_value", with<Sgd>(SgdOptions{.lr = 0.5})}};
   return all;
 }
@@ -68,6 +81,8 @@ void compare(const std::string& name, DType dtype, double tolerance) {
     for (const auto& [key, shape] : shapes)
       p[i++].set_grad(drawn(key + ".grad." + std::to_string(step), shape, dtype));
     if (name == "clip_value") clip_grad_value(p, 0.25);
+    if (name == "groups_scheduled")
+      optimizer->set_lr(0.1 * std::pow(0.5, static_cast<double>((step - 1) / 3)));
     optimizer->step();
     int64_t at = 0;
     for (const Tensor& each : p)

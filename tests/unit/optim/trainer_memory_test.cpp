@@ -52,9 +52,9 @@ TEST(TrainerMemory, FromTheThirdStepOnNothingIsTakenFromTheSystem) {
         size_t heap;
       };
       Taken taken[kSteps] = {};
-      training.trainer->on_step = [&](const StepReport& r) {
+      training.trainer->add_callback({.on_step = [&](const StepReport& r) {
         taken[r.step - 1] = {memory_stats().system_allocations, malloc_bytes()};
-      };
+      }});
       EXPECT_TRUE(training.trainer->run());
       for (int64_t step = 3; step <= kSteps; ++step) {
         EXPECT_EQ(taken[step - 1].calls, taken[1].calls) << "after step " << step;

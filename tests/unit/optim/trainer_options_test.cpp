@@ -1,6 +1,8 @@
 // Accumulation, early stopping and the plateau of a Trainer.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/unit/optim/training_test_util.h"
 
 namespace tinytorch::optim {
@@ -20,7 +22,7 @@ std::vector<double> losses(int64_t batch, int64_t accumulate, int64_t epochs, in
   o.epochs = epochs, o.accumulate = accumulate;
   Training training(perceptron(batch), o);
   std::vector<double> list;
-  training.trainer->on_step = [&](const StepReport& r) { list.push_back(r.loss); };
+  training.trainer->add_callback({.on_step = [&](const StepReport& r) { list.push_back(r.loss); }});
   training.trainer->run();
   *steps = training.trainer->progress().step;
   EXPECT_EQ(training.trainer->progress().epoch, epochs);
@@ -46,13 +48,45 @@ TEST(Trainer, EndsWhenTheTestLossGetsNoBetter) {
   Training training(w, o);
   int64_t evaluations = 0, last_better = 0;
   double best = 1e9;
-  training.trainer->on_eval = [&](const EvalReport& r) {
+  training.trainer->add_callback({.on_eval = [&](const EvalReport& r) {
     ++evaluations;
     if (r.loss < best) best = r.loss, last_better = evaluations;
-  };
+  }});
   EXPECT_TRUE(training.trainer->run());
   EXPECT_EQ(evaluations, last_better + 3);
   EXPECT_LT(evaluations, 1000);
+}
+
+TEST(Trainer, CallsEveryCallbackInOrder) {
+  TrainerOptions o;
+  o.epochs = 9, o.evaluate_every = 3;
+  o.checkpoints = ::testing::TempDir() + "callbacks";
+  std::filesystem::remove_all(o.checkpoints);
+  Training training(perceptron(10), o);
+  std::string log;
+  int64_t steps = 0;
+  training.trainer->add_callback({.on_step =
+                                      [&](const StepReport& r) {
+                                        steps = r.step;
+                                        log += 's';
+                                      },
+                                  .on_eval = [&](const EvalReport&) { log += 'e'; }});
+  training.trainer->add_callback(
+      {.on_step = [&](const StepReport& r) { log += r.step == steps ? 'S' : '?'; },
+       .on_eval = [&](const EvalReport& r) { log += r.step == steps ? 'E' : '?'; },
+       .on_checkpoint =
+           [&](const std::string& path) {
+             log += path == checkpoint_path(o.checkpoints, steps) && std::filesystem::exists(path)
+                        ? 'C'
+                        : '?';
+           },
+       .should_stop = [&] { return steps == 4; }});
+  training.trainer->add_callback({.should_stop = [&] {
+    log += '.';
+    return false;
+  }});
+  EXPECT_FALSE(training.trainer->run());
+  EXPECT_EQ(log, "sS.sS.sSeEC.sS.C");
 }
 
 TEST(Trainer, OptionsThatCannotBeAreRefused) {

@@ -43,8 +43,10 @@ Outcome train(const Workload& w, int threads) {
   options.epochs = 0, options.max_steps = kSteps, options.clip_norm = 1;
   Training training(w, options, 5);
   Outcome out;
-  training.trainer->on_step = [&](const StepReport& r) { out.losses.push_back(r.loss); };
-  training.trainer->on_eval = [&](const EvalReport& r) { out.losses.push_back(r.loss); };
+  training.trainer->add_callback(
+      {.on_step = [&](const StepReport& r) { out.losses.push_back(r.loss); }});
+  training.trainer->add_callback(
+      {.on_eval = [&](const EvalReport& r) { out.losses.push_back(r.loss); }});
   EXPECT_TRUE(training.trainer->run());
   for (const auto& [name, tensor] : training.model->state_dict()) {
     const Tensor t = tensor.detach().contiguous();
