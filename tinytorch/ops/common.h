@@ -9,7 +9,6 @@
 #include "tinytorch/ops/core_gradients.h"
 #include "tinytorch/ops/op.h"
 #include "tinytorch/ops/ops.h"
-#include "tinytorch/ops/table.h"
 
 namespace tinytorch {
 

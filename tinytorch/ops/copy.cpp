@@ -4,7 +4,6 @@
 #include "tinytorch/kernels/walk.h"
 #include "tinytorch/ops/op.h"
 #include "tinytorch/ops/ops.h"
-#include "tinytorch/ops/table.h"
 
 namespace tinytorch {
 

@@ -1,7 +1,8 @@
 #pragma once
-// The op table. Each file of ops/ describes its operations in a static array of OpInfo beside their
-// code; ops/table.cpp lists the arrays. The generated suite (tests/unit/ops/suite_test.cpp), the
-// benchmark rows and the docs table all read this table and nothing else.
+// The op table. Each file NAME.cpp of ops/ describes its operations in a static array of OpInfo
+// beside their code and gives it in NAME_ops(); the build finds it there. The generated suite
+// (tests/unit/ops/suite_test.cpp), the benchmark rows and the docs table all read this table and
+// nothing else.
 #include <functional>
 #include <span>
 #include <string>
@@ -58,6 +59,7 @@ struct OpInfo {
   std::vector<ErrorCase> (*errors)() = nullptr;
   double tolerance = 1e-6;      // of the numerical gradient check in f64
   bool double_backward = true;  // its gradient can be differentiated again
+  const char* differs = "";     // from PyTorch's operation, in what
 };
 
 std::span<const OpInfo* const> all_ops();  // ops/table.cpp

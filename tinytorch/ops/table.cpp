@@ -2,18 +2,23 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tinytorch/ops/table.h"
+#include "tinytorch/ops/op.h"
 
 namespace tinytorch {
+
+#define TINYTORCH_OPS(name) std::span<const OpInfo> name##_ops();
+#include "op_table.inc"
+#undef TINYTORCH_OPS
 
 std::span<const OpInfo* const> all_ops() {
   static const std::vector<const OpInfo*> ops = [] {
     std::vector<const OpInfo*> list;
-    for (const std::span<const OpInfo> family :
-         {view_ops(), copy_ops(), shape_ops(), unary_ops(), binary_ops(), reduce_ops(), index_ops(),
-          matmul_ops(), conv_ops(), pool_ops(), norm_ops(), softmax_ops(), loss_ops(),
-          attention_ops(), random_ops()})
-      for (const OpInfo& op : family) list.push_back(&op);
+    for (const auto family : {
+#define TINYTORCH_OPS(name) name##_ops,
+#include "op_table.inc"
+#undef TINYTORCH_OPS
+         })
+      for (const OpInfo& op : family()) list.push_back(&op);
     return list;
   }();
   return ops;
