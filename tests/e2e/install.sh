@@ -20,6 +20,17 @@ check 'find_package: configures' cmake -S "$source" -B "$TEST_TMP/build" -G Ninj
 check 'find_package: builds, with every public header' cmake --build "$TEST_TMP/build"
 check 'find_package: runs' "$TEST_TMP/build/consumer"
 check 'the README'"'"'s program learns' "$TEST_TMP/build/xor"
+cd "$TEST_TMP" || exit 1  # where it writes a file
+check 'the tutorial learns, saves, loads, predicts' sh -c './build/tutorial >printed'
+check 'it is short' sh -c '[ "$(wc -l <"$1")" -lt 60 ]' sh "$TINYTORCH_HOME/examples/tutorial.cpp"
+page=$TINYTORCH_HOME/docs/tutorial.md
+block() { awk -v kind="$1" '$0 == "```" kind { on = 1; next } /^```/ { on = 0 } on' "$page"; }
+block cpp >shown.cpp
+check 'docs/tutorial.md shows it' cmp shown.cpp "$TINYTORCH_HOME/examples/tutorial.cpp"
+# Of its output the numbers behind the decimal point may differ with the processor.
+block text | grep -v '^\.\.\.$' | sed 's/loss .*/loss/; s/^3[0-9][0-9] of/3xx of/' >promised
+sed -n '1,9p; 22,$p' printed | sed 's/loss .*/loss/; s/^3[0-9][0-9] of/3xx of/' >given
+check 'docs/tutorial.md shows what it prints' cmp promised given
 
 if command -v pkg-config >/dev/null 2>&1; then
   PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tinytorch.pc)")

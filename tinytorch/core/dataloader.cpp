@@ -2,8 +2,11 @@
 #include "tinytorch/core/dataloader.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <numeric>
+#include <thread>
 
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/philox.h"
@@ -109,8 +112,14 @@ void TensorDataset::fill(std::span<const int64_t> indices, const Tensor& x, cons
   copy_rows(y_, indices, y);
 }
 
+struct DataLoader::Workers {
+  std::mutex mutex;
+  std::condition_variable work_ready, batch_ready;
+  std::vector<std::thread> threads;
+};
+
 DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, LoaderOptions options)
-    : dataset_(std::move(dataset)), options_(options) {
+    : dataset_(std::move(dataset)), options_(options), workers_(std::make_unique<Workers>()) {
   if (options_.batch_size < 1 || options_.workers < 0 || options_.prefetch < 1)
     raise<ConfigError>(
         "DataLoader: batch_size {}, workers {}, prefetch {}: expected >= 1, >= 0, >= 1.",
@@ -127,16 +136,16 @@ DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, LoaderOptions opt
   // One slot more than may wait: the batch that the caller holds.
   const int64_t waiting = int64_t{options_.workers} * options_.prefetch;
   slots_ = std::vector<Slot>(static_cast<size_t>(std::min(waiting, batches_) + 1));
-  for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+  for (int i = 0; i < options_.workers; ++i) workers_->threads.emplace_back([this] { work(); });
 }
 
 DataLoader::~DataLoader() {
   {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(workers_->mutex);
     stop_ = true;
   }
-  work_ready_.notify_all();
-  for (std::thread& t : threads_) t.join();
+  workers_->work_ready.notify_all();
+  for (std::thread& t : workers_->threads) t.join();
 }
 
 int64_t DataLoader::rows(int64_t batch) const {
@@ -185,9 +194,9 @@ void DataLoader::fill(int64_t batch, Slot& slot) const {
 }
 
 void DataLoader::work() {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock(workers_->mutex);
   while (true) {
-    work_ready_.wait(lock, [&] {
+    workers_->work_ready.wait(lock, [&] {
       const auto slots = static_cast<int64_t>(slots_.size());
       return stop_ || (ticket_ < end_ && ticket_ < released_ + slots);
     });
@@ -206,14 +215,15 @@ void DataLoader::work() {
     mine.error = error;
     mine.ready = true;
     --filling_;
-    batch_ready_.notify_one();
+    workers_->batch_ready.notify_one();
   }
 }
 
 // No worker fills after this, until start_epoch.
-void DataLoader::stop_filling(std::unique_lock<std::mutex>& lock) {
+void DataLoader::stop_filling() {
+  std::unique_lock lock(workers_->mutex);
   end_ = ticket_ = 0;
-  batch_ready_.wait(lock, [&] { return filling_ == 0; });
+  workers_->batch_ready.wait(lock, [&] { return filling_ == 0; });
   started_ = holding_ = false;
 }
 
@@ -221,12 +231,12 @@ void DataLoader::start_epoch() {
   order_ = dataset_->order(options_.shuffle, options_.seed, epoch_);
   for (Slot& s : slots_) recycle(s);
   {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(workers_->mutex);
     ticket_ = released_ = position_;
     end_ = batches_;
   }
   started_ = true;
-  work_ready_.notify_all();
+  workers_->work_ready.notify_all();
 }
 
 const Batch* DataLoader::next() {
@@ -235,10 +245,10 @@ const Batch* DataLoader::next() {
     recycle(slot(position_ - 1));
     holding_ = false;
     {
-      std::lock_guard lock(mutex_);
+      std::lock_guard lock(workers_->mutex);
       released_ = position_;
     }
-    work_ready_.notify_one();
+    workers_->work_ready.notify_one();
   }
   if (position_ == batches_) {
     started_ = false;
@@ -247,14 +257,17 @@ const Batch* DataLoader::next() {
     return nullptr;
   }
   Slot& mine = slot(position_);
-  if (threads_.empty()) {
+  if (workers_->threads.empty()) {
     fill(position_, mine);
   } else {
-    std::unique_lock lock(mutex_);
-    batch_ready_.wait(lock, [&] { return mine.ready; });
-    if (mine.error) {
-      const std::exception_ptr error = mine.error;
-      stop_filling(lock);
+    std::exception_ptr error;
+    {
+      std::unique_lock lock(workers_->mutex);
+      workers_->batch_ready.wait(lock, [&] { return mine.ready; });
+      error = mine.error;
+    }
+    if (error) {
+      stop_filling();
       std::rethrow_exception(error);
     }
   }
@@ -270,8 +283,7 @@ void DataLoader::set_state(const LoaderState& state) {
         "DataLoader: state has epoch {}, batch {}, but an epoch has {} batches. Hint: "
         "resume with the data and batch_size of the saved run.",
         state.epoch, state.batch, batches_);
-  std::unique_lock lock(mutex_);
-  stop_filling(lock);
+  stop_filling();
   options_.seed = state.seed;
   epoch_ = state.epoch;
   position_ = state.batch;

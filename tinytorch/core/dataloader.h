@@ -1,10 +1,7 @@
 #pragma once
-#include <condition_variable>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "tinytorch/core/tensor.h"
@@ -136,7 +133,7 @@ class DataLoader {
   void recycle(Slot& slot) const;
   void fill(int64_t batch, Slot& slot) const;
   void start_epoch();
-  void stop_filling(std::unique_lock<std::mutex>& lock);
+  void stop_filling();
   void work();
 
   std::shared_ptr<const Dataset> dataset_;
@@ -149,14 +146,13 @@ class DataLoader {
   bool holding_ = false;              // the caller has batch position_ - 1
   std::vector<int64_t> order_;
 
-  // Shared with the workers, under mutex_: batches [released_, released_ + slots) may be filled,
+  // Shared with the workers, under their mutex: batches [released_, released_ + slots) may be filled,
   // those below ticket_ are taken or done.
-  std::mutex mutex_;
-  std::condition_variable work_ready_, batch_ready_;
   std::vector<Slot> slots_;
   int64_t ticket_ = 0, released_ = 0, end_ = 0, filling_ = 0;
   bool stop_ = false;
-  std::vector<std::thread> threads_;
+  struct Workers;  // threads and what they wait for: headers that cost every file half a second
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace tinytorch
