@@ -152,7 +152,8 @@ int64_t Tensor::size(int64_t d) const {
 double Tensor::item_as_double() const {
   if (numel() != 1)
     raise<ShapeError>(
-        "item: a tensor of shape {} has {} elements; only one can be read as a number.",
+        "item: a tensor of shape {} has {} elements; only one can be read as a number. Hint: index "
+        "it, or reduce it with sum() or mean().",
         shape().str(), numel());
   double value = 0;
   with_type(dtype(), [&](auto* type) {

@@ -251,7 +251,8 @@ DataSource load_dataset(const std::string& name, const DataOptions& options) {
   if (name == kNovel) return load_text(name, shipped_data("persuasion.txt"), options);
   if (const std::string file = after(name, "text:"); !file.empty())
     return load_text(name, file, options);
-  raise<ConfigError>("data.name: '{}' is unknown. Known: {}.", name, joined(dataset_names()));
+  raise<ConfigError>("data.name: '{}' is unknown. Known: {}. Hint: idx:DIR reads MNIST's files.",
+                     name, joined(dataset_names()));
 }
 
 }  // namespace tinytorch::data

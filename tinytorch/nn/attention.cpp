@@ -22,8 +22,10 @@ CausalSelfAttention::CausalSelfAttention(int64_t features, int64_t heads, bool b
       heads_(heads),
       dropout_(dropout) {
   if (heads < 1 || features % heads != 0)
-    raise<ConfigError>("CausalSelfAttention: {} features cannot be shared by {} heads.", features,
-                       heads);
+    raise<ConfigError>(
+        "CausalSelfAttention: {} features cannot be shared by {} heads. Hint: a multiple of the "
+        "heads.",
+        features, heads);
 }
 
 Tensor CausalSelfAttention::forward(const Tensor& x) {

@@ -86,8 +86,10 @@ Module::LoadReport Module::load_state_dict(const NamedTensors& state, bool stric
       continue;
     }
     if (place->second.shape() != tensor.shape())
-      raise<IoError>("load_state_dict: '{}' is {} in the file and {} in the model.", name,
-                     tensor.shape().str(), place->second.shape().str());
+      raise<IoError>(
+          "load_state_dict: '{}' is {} in the file and {} in the model. Hint: build the model with "
+          "the sizes that it was trained with.",
+          name, tensor.shape().str(), place->second.shape().str());
     copies.emplace_back(place->second, tensor);
   }
   for (const auto& [name, tensor] : own) {

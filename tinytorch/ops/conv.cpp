@@ -47,8 +47,10 @@ void check_conv(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv
                       describe(w), w.shape()[0]);
   const kernels::ConvGeometry g = conv_geometry(x.shape(), w.shape(), o);
   if (g.oh < 1 || g.ow < 1)
-    raise<ShapeError>("conv2d: kernel {}x{} does not fit into the padded input {} (output {}x{}).",
-                      g.kh, g.kw, describe(x), g.oh, g.ow);
+    raise<ShapeError>(
+        "conv2d: kernel {}x{} does not fit into the padded input {} (output {}x{}). Hint: a larger "
+        "padding, or fewer poolings before it.",
+        g.kh, g.kw, describe(x), g.oh, g.ow);
 }
 
 MemoryFormat conv_format(DType dtype) {

@@ -10,7 +10,8 @@ namespace {
 // Index tensors as contiguous i64.
 Tensor as_index(const Tensor& index, const char* op) {
   if (index.dtype() != DType::kI64 && index.dtype() != DType::kI32)
-    raise<DTypeError>("{}: the index {} must be i64 or i32.", op, describe(index));
+    raise<DTypeError>("{}: the index {} must be i64 or i32. Hint: to(DType::kI64).", op,
+                      describe(index));
   return index.to(DType::kI64).contiguous();
 }
 

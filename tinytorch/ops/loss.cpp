@@ -93,8 +93,10 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction,
                      int64_t ignore_index, double label_smoothing) {
   if (target.dtype() != DType::kI64)
-    raise<DTypeError>("cross_entropy: targets {} must be class indices of dtype i64.",
-                      describe(target));
+    raise<DTypeError>(
+        "cross_entropy: targets {} must be class indices of dtype i64. Hint: "
+        "to(DType::kI64) for whole numbers, argmax(target, 1) for one-hot rows.",
+        describe(target));
   Shape expected = logits.shape();
   if (logits.dim() >= 2) expected.erase(1);
   if (logits.dim() == 1) expected = {};

@@ -10,8 +10,10 @@ namespace {
 void check_channels(const char* op, const char* what, const Tensor& t, int64_t channels,
                     const Tensor& x) {
   if (t.defined() && (t.shape() != Shape{channels} || t.dtype() != x.dtype()))
-    raise<ShapeError>("{}: {} {} does not fit input {}: it must be {} [{}].", op, what, describe(t),
-                      describe(x), dtype_name(x.dtype()), channels);
+    raise<ShapeError>(
+        "{}: {} {} does not fit input {}: it must be {} [{}]. Hint: the layer was made for another "
+        "number of channels.",
+        op, what, describe(t), describe(x), dtype_name(x.dtype()), channels);
 }
 
 template <class T>

@@ -57,8 +57,10 @@ kernels::PoolGeometry check_pool(const Tensor& x, const PoolOptions& o, const ch
           o.kernel[i], o.stride[i], o.padding[i]);
   const kernels::PoolGeometry g = pool_geometry(x.shape(), o);
   if (g.oh < 1 || g.ow < 1)
-    raise<ShapeError>("{}: kernel {}x{} does not fit into the padded input {} (output {}x{}).", op,
-                      g.kh, g.kw, describe(x), g.oh, g.ow);
+    raise<ShapeError>(
+        "{}: kernel {}x{} does not fit into the padded input {} (output {}x{}). Hint: fewer "
+        "poolings before it, or adaptive_avg_pool2d.",
+        op, g.kh, g.kw, describe(x), g.oh, g.ow);
   return g;
 }
 

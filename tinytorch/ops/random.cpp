@@ -84,7 +84,9 @@ Tensor dropout_with(const Tensor& x, const kernels::RandomRange& range, double p
 }  // namespace
 
 Tensor dropout(const Tensor& x, double p, bool training) {
-  if (!(p >= 0 && p <= 1)) raise<ConfigError>("dropout: p = {} is no probability.", p);
+  if (!(p >= 0 && p <= 1))
+    raise<ConfigError>(
+        "dropout: p = {} is no probability. Hint: the share that is dropped, such as 0.5.", p);
   if (!training || p == 0) return x;
   const kernels::RandomRange range = reserve(nullptr, x.numel());
   const Layout row_major{x.shape(), contiguous_strides(x.shape()), 0};

@@ -25,8 +25,10 @@ Tensor cat(std::span<const Tensor> tensors, int64_t dim) {
     Shape wanted = t.shape();
     if (t.dim() == shape.rank()) wanted[d] = shape[d];
     if (wanted != shape)
-      raise<ShapeError>("cat: {} does not fit {} along dim {}: all other sizes must be equal.",
-                        describe(t), describe(tensors[0]), d);
+      raise<ShapeError>(
+          "cat: {} does not fit {} along dim {}: all other sizes must be equal. Hint: stack() "
+          "makes a new dimension; dim chooses another.",
+          describe(t), describe(tensors[0]), d);
     shape[d] += t.shape()[d];
     dtype = promote(dtype, t.dtype());
   }

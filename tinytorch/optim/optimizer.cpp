@@ -59,7 +59,10 @@ Optimizer::Optimizer(const std::vector<std::vector<Tensor>>& groups,
       if (!p.is_leaf() || !p.requires_grad() || !p.is_dense() ||
           (p.dtype() != DType::kF32 && p.dtype() != DType::kF64))
         raise<ConfigError>(
-            "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}.",
+            "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}. "
+            "Hint: "
+            "give it module.parameters(), or call set_requires_grad() on a tensor that no "
+            "operation made.",
             dtype_name(p.dtype()), p.shape().str());
       if (!seen.insert(p.base()).second)
         raise<ConfigError>("an optimizer was given the same parameter {} {} twice (group {}).",
@@ -68,7 +71,11 @@ Optimizer::Optimizer(const std::vector<std::vector<Tensor>>& groups,
       group_of_.push_back(k);
     }
   }
-  if (parameters_.empty()) raise<ConfigError>("an optimizer needs at least one parameter.");
+  if (parameters_.empty())
+    raise<ConfigError>(
+        "an optimizer needs at least one parameter. Hint: layers such as ReLU have none; in a "
+        "module "
+        "of your own register them with add() or register_parameter().");
   state_.resize(parameters_.size());
   steps_.resize(parameters_.size(), 0);
 }
