@@ -120,6 +120,10 @@ def same(x):
     return x
 
 
+def power(e):
+    return lambda x: torch.pow(x, e)
+
+
 BINARY = ["same shape", "row", "column times row", "with a scalar tensor", "scalar tensor first", "two orders", "empty"]
 UNARY = ["matrix", "channels_last", "long", "scalar", "empty"]
 COMPARE = ["same shape", "row", "indices"]
@@ -176,6 +180,22 @@ OPS = {
     "div": {**every(BINARY, torch.div), "number by tensor": lambda a: 2.0 / a, "in place": in_place(lambda a: a + 1, "div_")},
     **{name: every(COMPARE, getattr(torch, name)) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     "where": every(["same shape", "broadcast"], torch.where),
+    **{name: every(["matrix", "long", "scalar", "empty", "far", "both signs", "integers", "near 0"], getattr(torch, name))
+       for name in ("abs", "sign", "sin", "cos", "reciprocal", "log1p", "expm1", "erf")},
+    "pow": {**every(["tensors", "row", "scalar tensor first", "tensors, empty", "tensors of integers"], torch.pow),
+            "to 1.7": power(1.7), "to -2.5": power(-2.5), "to 3": power(3.0), "to 1": power(1.0), "to 2": power(2.0), "to 0.5": power(0.5),
+            "to -1": power(-1.0), "to 0": power(0.0), "scalar": power(1.7), "empty": power(1.7), "integers": power(3),
+            "of 2.5": lambda x: torch.pow(2.5, x)},
+    **{name: {**every(["matrix", "wide", "scalar", "empty", "far out"], fn), **more} for name, fn, more in (
+        ("leaky_relu", F.leaky_relu, {"slope 0.3": lambda x: F.leaky_relu(x, 0.3)}),
+        ("elu", F.elu, {"alpha 0.5": lambda x: F.elu(x, 0.5)}), ("selu", F.selu, {}),
+        ("softplus", F.softplus, {"beta 2, threshold 3": lambda x: F.softplus(x, 2, 3)}), ("mish", F.mish, {}),
+        ("hardsigmoid", lambda x: F.relu6(x + 3) / 6, {}), ("hardswish", F.hardswish, {}))},
+    **{name: every(["same shape", "row", "column with row", "with a scalar tensor", "empty", "integers"], getattr(torch, name))
+       for name in ("maximum", "minimum")},
+    **{name: every(["same shape", "row", "scalars", "empty", "numbers"], getattr(torch, name))
+       for name in ("logical_and", "logical_or", "logical_xor")},
+    "logical_not": every(["matrix", "numbers", "scalar", "empty"], torch.logical_not),
     "sum": {**reductions(over(torch.sum)), "empty": lambda x: x.sum(), "empty to zeros": lambda x: x.sum(0)},
     "mean": reductions(over(torch.mean)),
     "var": {**{k: v for k, v in reductions(lambda x, d, keep: x.var(unbiased=False) if d is None

@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "tinytorch/ops/binary.cpp"
 #include "hwy/foreach_target.h"
 #include "tinytorch/kernels/simd/rows-inl.h"
-#include "tinytorch/ops/pointwise.h"
+#include "tinytorch/ops/apply.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE {
@@ -114,36 +114,6 @@ constexpr PointwiseRows kLt = TINYTORCH_ROWS_ALL(Lt::fwd);
 constexpr PointwiseRows kLe = TINYTORCH_ROWS_ALL(Le::fwd);
 constexpr PointwiseRows kWhere = TINYTORCH_ROWS_ALL(Where::fwd);
 
-// Promotion: a 0-d tensor of the same kind does not widen one with dimensions, as in PyTorch.
-DType result_type(const Tensor& a, const Tensor& b) {
-  const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
-  if ((a.dim() == 0) != (b.dim() == 0)) {
-    const Tensor& big = a.dim() == 0 ? b : a;
-    const Tensor& scalar = a.dim() == 0 ? a : b;
-    if (kind(big.dtype()) >= kind(scalar.dtype())) return big.dtype();
-  }
-  return promote(a.dtype(), b.dtype());
-}
-
-// Runs `rows` on a and b brought to one dtype (bf16 is computed in f32).
-Tensor run_binary(const char* op, const PointwiseRows& rows, const Tensor& a, const Tensor& b,
-                  DType dtype, DType out_dtype, const void* params = nullptr) {
-  const NoGrad no_grad;  // conversions inside; the caller records
-  const DType in = dtype == DType::kBF16 ? DType::kF32 : dtype;
-  const Tensor x = a.to(in), y = b.to(in);
-  const Tensor* inputs[] = {&x, &y};
-  const DType out = out_dtype == DType::kBF16 ? DType::kF32 : out_dtype;
-  return run_pointwise(op, rows, in, out, inputs, params).to(out_dtype);
-}
-
-// b as a tensor that does not change a's dtype (unless a fraction meets integers), and a to go with
-// it.
-std::pair<Tensor, Tensor> with_scalar(const Tensor& a, Scalar s) {
-  if (s.is_floating && !is_floating(a.dtype())) return {a.to(DType::kF32), scalar_tensor(s)};
-  if (a.dtype() == DType::kBool) return {a.to(DType::kI64), scalar_tensor(s, DType::kI64)};
-  return {a, scalar_tensor(s, a.dtype())};
-}
-
 Tensor compare(const char* op, const PointwiseRows& rows, const Tensor& a, const Tensor& b) {
   return run_binary(op, rows, a, b, result_type(a, b), DType::kBool);
 }
@@ -171,10 +141,6 @@ Tensor& apply_in_place(Tensor& a, const char* op, const PointwiseRows& rows, con
   const Tensor* inputs[] = {&a, &y};
   run_pointwise_into(op, rows, a.dtype(), a, inputs, params);
   return a;
-}
-
-Tensor shaped(const Tensor& g, const Tensor& like) {
-  return sum_to(g, like.shape()).to(like.dtype());
 }
 
 void record_product(Tensor& out, const Tensor& a, const Tensor& b) {
@@ -235,8 +201,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
         "div", out, {&a, &b},
         [a = Saved(a), b = Saved(b)](GradContext& c) {
           const Tensor x = a.get(c), y = b.get(c), &g = c.grad();
-          if (c.needs(0)) c.set(0, shaped(g / y, x));
-          if (c.needs(1)) c.set(1, shaped(neg(g * x) / (y * y), y));
+          if (c.needs(0)) c.set(0, gradient_like(g / y, x));
+          if (c.needs(1)) c.set(1, gradient_like(neg(g * x) / (y * y), y));
         },
         Formula::kComposed);
   return out;

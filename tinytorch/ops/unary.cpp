@@ -5,7 +5,7 @@
 #define HWY_TARGET_INCLUDE "tinytorch/ops/unary.cpp"
 #include "hwy/foreach_target.h"
 #include "tinytorch/kernels/simd/rows-inl.h"
-#include "tinytorch/ops/pointwise.h"
+#include "tinytorch/ops/apply.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE {
@@ -104,9 +104,11 @@ struct Silu {  // x sigmoid(x)
   }
 };
 struct Gelu {  // x Phi(x), Phi the normal distribution function (Hendrycks and Gimpel 2016)
+  static constexpr double kInner = 0.70710678118654752;    // sqrt(1/2)
+  static constexpr double kDensity = 0.39894228040143268;  // 1 / sqrt(2 pi)
   template <class V>
   static V phi(V x) {
-    return fma(V(0.5), erf(x * V(0.70710678118654752)), V(0.5));
+    return fma(V(0.5), erf(x * V(kInner)), V(0.5));
   }
   template <class V>
   static V fwd(V x) {
@@ -114,14 +116,15 @@ struct Gelu {  // x Phi(x), Phi the normal distribution function (Hendrycks and 
   }
   template <class V>
   static V bwd(V g, V x) {
-    const V density = V(0.39894228040143268) * exp(V(-0.5) * x * x);
+    const V density = V(kDensity) * exp(V(-0.5) * x * x);
     return g * fma(x, density, phi(x));
   }
 };
 struct GeluTanh {  // 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3)
+  static constexpr double kInner = 0.79788456080286536, kCube = 0.044715;
   template <class V>
   static V inner(V x) {
-    return V(0.79788456080286536) * x * fma(V(0.044715), x * x, V(1));
+    return V(kInner) * x * fma(V(kCube), x * x, V(1));
   }
   template <class V>
   static V fwd(V x) {
@@ -130,7 +133,7 @@ struct GeluTanh {  // 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3)
   template <class V>
   static V bwd(V g, V x) {
     const V t = tanh(inner(x));
-    const V slope = V(0.79788456080286536) * fma(V(3 * 0.044715), x * x, V(1));
+    const V slope = V(kInner) * fma(V(3 * kCube), x * x, V(1));
     return g * fma(V(0.5) * x * (V(1) - t * t), slope, fma(V(0.5), t, V(0.5)));
   }
 };
@@ -163,21 +166,13 @@ HWY_AFTER_NAMESPACE();
 #include <array>
 
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/math.h"
 
 namespace tinytorch {
 
 namespace {
 
 using kernels::PointwiseRows;
-
-enum class Keep : bool { kInput, kOutput };
-
-struct Unary {
-  const char* name;
-  PointwiseRows fwd, bwd;
-  Keep keep;
-  double ns;  // for one element
-};
 
 // The plain rows that students write take the place of the generated ones.
 constexpr PointwiseRows by_hand(PointwiseRows rows, kernels::RowFn f32, kernels::RowFn f64) {
@@ -186,94 +181,129 @@ constexpr PointwiseRows by_hand(PointwiseRows rows, kernels::RowFn f32, kernels:
   return rows;
 }
 
+// The gradients in differentiable operations, from g and what was saved.
+using Numbers = FormulaNumbers;
+namespace formula = kernels::HWY_NAMESPACE;
+Tensor neg_again(const Tensor& g, const Tensor&, const Numbers&) {
+  return neg(g);
+}
+Tensor exp_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return g * y;
+}
+Tensor log_again(const Tensor& g, const Tensor& x, const Numbers&) {
+  return g / x;
+}
+Tensor sqrt_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return g / (y * 2);
+}
+Tensor rsqrt_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return g * square(y) * y * -0.5;
+}
+Tensor tanh_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return g * (1 - square(y));
+}
+Tensor sigmoid_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return g * (y * (1 - y));
+}
+Tensor relu_again(const Tensor& g, const Tensor& y, const Numbers&) {
+  return where(gt(y, 0), g, scalar_tensor(0, g.dtype()));
+}
+Tensor silu_again(const Tensor& g, const Tensor& x, const Numbers&) {
+  const Tensor s = sigmoid(x);
+  return g * (s * (x * (1 - s) + 1));
+}
+Tensor gelu_again(const Tensor& g, const Tensor& x, const Numbers&) {
+  const Tensor phi = erf(x * formula::Gelu::kInner) * 0.5 + 0.5;
+  return g * (x * exp(square(x) * -0.5) * formula::Gelu::kDensity + phi);
+}
+Tensor gelu_tanh_again(const Tensor& g, const Tensor& x, const Numbers&) {
+  const Tensor cube = square(x) * formula::GeluTanh::kCube;
+  const Tensor t = tanh(x * (cube + 1) * formula::GeluTanh::kInner);
+  const Tensor slope = (cube * 3 + 1) * formula::GeluTanh::kInner;
+  return g * (x * (1 - square(t)) * slope + t + 1) * 0.5;
+}
+Tensor square_again(const Tensor& g, const Tensor& x, const Numbers&) {
+  return g * (x * 2);
+}
+Tensor clamp_again(const Tensor& g, const Tensor& x, const Numbers& p) {
+  const Tensor zero = scalar_tensor(0, g.dtype());
+  return where(ge(x, p.a), where(le(x, p.b), g, zero), zero);
+}
+
 #define TINYTORCH_UNARY(Formula) TINYTORCH_ROWS(Formula::fwd), TINYTORCH_ROWS(Formula::bwd)
-constexpr Unary kNeg = {"neg", TINYTORCH_ROWS_INTEGER(Neg::fwd), TINYTORCH_ROWS(Neg::bwd),
-                        Keep::kInput, 0.15};
+constexpr Unary kNeg = {
+    "neg",    TINYTORCH_ROWS_INTEGER(Neg::fwd), TINYTORCH_ROWS(Neg::bwd), Keep::kInput, 0.15,
+    neg_again};
 constexpr Unary kExp = {"exp",
                         by_hand(TINYTORCH_ROWS(Exp::fwd), kernels::loops::exp_row<float>,
                                 kernels::loops::exp_row<double>),
-                        TINYTORCH_ROWS(Exp::bwd), Keep::kOutput, 0.3};
-constexpr Unary kLog = {"log", TINYTORCH_UNARY(Log), Keep::kInput, 0.3};
-constexpr Unary kSqrt = {"sqrt", TINYTORCH_UNARY(Sqrt), Keep::kOutput, 0.3};
-constexpr Unary kRsqrt = {"rsqrt", TINYTORCH_UNARY(Rsqrt), Keep::kOutput, 0.5};
-constexpr Unary kTanh = {"tanh", TINYTORCH_UNARY(Tanh), Keep::kOutput, 0.4};
-constexpr Unary kSigmoid = {"sigmoid", TINYTORCH_UNARY(Sigmoid), Keep::kOutput, 0.4};
+                        TINYTORCH_ROWS(Exp::bwd),
+                        Keep::kOutput,
+                        0.3,
+                        exp_again};
+constexpr Unary kLog = {"log", TINYTORCH_UNARY(Log), Keep::kInput, 0.3, log_again};
+constexpr Unary kSqrt = {"sqrt", TINYTORCH_UNARY(Sqrt), Keep::kOutput, 0.3, sqrt_again};
+constexpr Unary kRsqrt = {"rsqrt", TINYTORCH_UNARY(Rsqrt), Keep::kOutput, 0.5, rsqrt_again};
+constexpr Unary kTanh = {"tanh", TINYTORCH_UNARY(Tanh), Keep::kOutput, 0.4, tanh_again};
+constexpr Unary kSigmoid = {"sigmoid", TINYTORCH_UNARY(Sigmoid), Keep::kOutput, 0.4, sigmoid_again};
 constexpr Unary kRelu = {"relu",
                          by_hand(TINYTORCH_ROWS_INTEGER(Relu::fwd), kernels::loops::relu_row<float>,
                                  kernels::loops::relu_row<double>),
                          by_hand(TINYTORCH_ROWS(Relu::bwd), kernels::loops::relu_grad_row<float>,
                                  kernels::loops::relu_grad_row<double>),
-                         Keep::kOutput, 0.15};
-constexpr Unary kSilu = {"silu", TINYTORCH_UNARY(Silu), Keep::kInput, 0.4};
-constexpr Unary kGelu = {"gelu", TINYTORCH_UNARY(Gelu), Keep::kInput, 0.6};
-constexpr Unary kGeluTanh = {"gelu_tanh", TINYTORCH_UNARY(GeluTanh), Keep::kInput, 0.6};
-constexpr Unary kSquare = {"square", TINYTORCH_ROWS_INTEGER(Square::fwd),
-                           TINYTORCH_ROWS(Square::bwd), Keep::kInput, 0.15};
-constexpr Unary kClamp = {"clamp", TINYTORCH_UNARY(Clamp), Keep::kInput, 0.15};
-
-// dx from g and the saved value, each of which may lie in any order.
-Tensor unary_gradient(const Unary& op, const Tensor& g, const Tensor& saved,
-                      const FormulaNumbers& params) {
-  const Tensor* inputs[] = {&g, &saved};
-  return run_pointwise(op.name, op.bwd, g.dtype(), g.dtype(), inputs, &params, op.ns);
-}
-
-Tensor apply(const Unary& op, const Tensor& given, FormulaNumbers params = {}) {
-  // As in PyTorch, functions with real results take integers as f32. bf16 is computed in f32.
-  if (!op.fwd.loops[static_cast<int>(given.dtype())]) {
-    if (given.dtype() == DType::kBF16)
-      return apply(op, given.to(DType::kF32), params).to(DType::kBF16);
-    if (!is_floating(given.dtype()) && &op != &kClamp)
-      return apply(op, given.to(DType::kF32), params);
-  }
-  const Tensor* inputs[] = {&given};
-  Tensor out = run_pointwise(op.name, op.fwd, given.dtype(), given.dtype(), inputs, &params, op.ns);
-  if (needs_grad(given))
-    set_gradient(
-        op.name, out, {&given},
-        [&op, saved = op.keep == Keep::kInput ? Saved(given) : Saved::output(out),
-         params](GradContext& c) { c.set(0, unary_gradient(op, c.grad(), saved.get(c), params)); });
-  return out;
-}
+                         Keep::kOutput,
+                         0.15,
+                         relu_again};
+constexpr Unary kSilu = {"silu", TINYTORCH_UNARY(Silu), Keep::kInput, 0.4, silu_again};
+constexpr Unary kGelu = {"gelu", TINYTORCH_UNARY(Gelu), Keep::kInput, 0.6, gelu_again};
+constexpr Unary kGeluTanh = {"gelu_tanh", TINYTORCH_UNARY(GeluTanh), Keep::kInput, 0.6,
+                             gelu_tanh_again};
+constexpr Unary kSquare = {"square",
+                           TINYTORCH_ROWS_INTEGER(Square::fwd),
+                           TINYTORCH_ROWS(Square::bwd),
+                           Keep::kInput,
+                           0.15,
+                           square_again};
+constexpr Unary kClamp = {"clamp", TINYTORCH_UNARY(Clamp), Keep::kInput, 0.15, clamp_again, false};
 
 }  // namespace
 
 Tensor neg(const Tensor& x) {
-  return apply(kNeg, x);
+  return apply_unary(kNeg, x);
 }
 Tensor exp(const Tensor& x) {
-  return apply(kExp, x);
+  return apply_unary(kExp, x);
 }
 Tensor log(const Tensor& x) {
-  return apply(kLog, x);
+  return apply_unary(kLog, x);
 }
 Tensor sqrt(const Tensor& x) {
-  return apply(kSqrt, x);
+  return apply_unary(kSqrt, x);
 }
 Tensor rsqrt(const Tensor& x) {
-  return apply(kRsqrt, x);
+  return apply_unary(kRsqrt, x);
 }
 Tensor tanh(const Tensor& x) {
-  return apply(kTanh, x);
+  return apply_unary(kTanh, x);
 }
 Tensor sigmoid(const Tensor& x) {
-  return apply(kSigmoid, x);
+  return apply_unary(kSigmoid, x);
 }
 Tensor relu(const Tensor& x) {
-  return apply(kRelu, x);
+  return apply_unary(kRelu, x);
 }
 Tensor silu(const Tensor& x) {
-  return apply(kSilu, x);
+  return apply_unary(kSilu, x);
 }
 Tensor square(const Tensor& x) {
-  return apply(kSquare, x);
+  return apply_unary(kSquare, x);
 }
 Tensor gelu(const Tensor& x, GeluForm form) {
-  return apply(form == GeluForm::kErf ? kGelu : kGeluTanh, x);
+  return apply_unary(form == GeluForm::kErf ? kGelu : kGeluTanh, x);
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) raise<ConfigError>("clamp: the bounds {} and {} are no range.", low, high);
-  return apply(kClamp, x, {low, high});
+  return apply_unary(kClamp, x, {low, high});
 }
 
 Tensor activated(const Tensor& x, Fused activation) {

@@ -14,6 +14,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tests/unit/kernels/vec_math_test.cpp"
 #include "hwy/foreach_target.h"
+#include "tinytorch/kernels/simd/math-inl.h"
 #include "tinytorch/kernels/simd/vec-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -63,16 +64,56 @@ F call_clamp(F x) {
 F call_where(F x) {
   return where((x > F(1)) | !(x >= F(-1)), -x, abs(x) + F(1));
 }
+F call_sin(F x) {
+  return sin(x);
+}
+F call_cos(F x) {
+  return cos(x);
+}
+F call_log1p(F x) {
+  return log1p(x);
+}
+F call_expm1(F x) {
+  return expm1(x);
+}
+F call_pow(F x) {
+  return pow(x, F(1.7f));
+}
+F call_pow_odd(F x) {
+  return pow(x, F(-3));
+}
+F call_pow_of(F x) {
+  return pow(F(0.3f), x);
+}
+F call_pow_negative(F x) {
+  return pow(F(-1.7f), floor(x));
+}
+F call_sign(F x) {
+  return sign(x);
+}
 
 // y = f(x) through whole vectors and one partial one.
 void map(int function, const float* x, float* y, size_t n) {
   static constexpr Function kFunctions[] = {
-      call_exp,  call_log,         call_tanh, call_erf,         call_sigmoid, call_sqrt, call_rsqrt,
-      call_relu, call_max_swapped, call_min,  call_min_swapped, call_clamp,   call_where};
+      call_exp,     call_log,    call_tanh,         call_erf,   call_sigmoid,     call_sqrt,
+      call_rsqrt,   call_relu,   call_max_swapped,  call_min,   call_min_swapped, call_clamp,
+      call_where,   call_sin,    call_cos,          call_log1p, call_expm1,       call_pow,
+      call_pow_odd, call_pow_of, call_pow_negative, call_sign};
   const Function f = kFunctions[function];
   size_t i = 0;
   for (; i + F::kLanes <= n; i += F::kLanes) f(F::load(x + i)).store(y + i);
   if (i < n) f(F::load_n(x + i, n - i)).store_n(y + i, n - i);
+}
+
+// z = pow(x, y) of n elements.
+void map_pow(const float* x, const float* y, float* z, size_t n) {
+  for (size_t i = 0; i < n; i += F::kLanes) {
+    const size_t count = n - i < F::kLanes ? n - i : F::kLanes;
+    if (count == F::kLanes)
+      pow(F::load(x + i), F::load(y + i)).store(z + i);
+    else
+      pow(F::load_n(x + i, count), F::load_n(y + i, count)).store_n(z + i, count);
+  }
 }
 
 }  // namespace
@@ -84,6 +125,7 @@ namespace tinytorch::kernels {
 namespace {
 
 HWY_EXPORT(map);
+HWY_EXPORT(map_pow);
 
 struct Case {
   const char* name;
@@ -107,6 +149,15 @@ const Case kCases[] = {
                                     : x > 2 ? 2
                                             : x; }, 0},
     {"where", [](double x) { return x > 1 || !(x >= -1) ? -x : std::fabs(x) + 1; }, 0.501},
+    {"sin", [](double x) { return std::sin(x); }, 2},
+    {"cos", [](double x) { return std::cos(x); }, 2},
+    {"log1p", [](double x) { return std::log1p(x); }, 3},
+    {"expm1", [](double x) { return std::expm1(x); }, 2},
+    {"pow(x, 1.7)", [](double x) { return std::pow(x, double{1.7f}); }, 3},
+    {"pow(x, -3)", [](double x) { return std::pow(x, -3); }, 3},
+    {"pow(0.3, x)", [](double x) { return std::pow(double{0.3f}, x); }, 3},
+    {"pow(-1.7, floor x)", [](double x) { return std::pow(double{-1.7f}, std::floor(x)); }, 3},
+    {"sign", [](double x) { return (x > 0) - (x < 0) + 0.0; }, 0},
 };
 
 // Distance in units of the last place of the float nearest to `want`; 0 when both are NaN or the
@@ -173,12 +224,39 @@ TEST(VecMath, FewUlpOnEveryTargetAndSameBitsOnFusedOnes) {
 TEST(VecMath, SignedZeroStays) {
   const float x[3] = {-0.f, 0.f, -1e-45f};
   float y[3];
-  for (int function : {2, 3}) {  // tanh, erf
+  for (int function : {2, 3, 13, 15, 16}) {  // tanh, erf, sin, log1p, expm1
     TINYTORCH_DISPATCH(map)(function, x, y, 3);
     EXPECT_TRUE(std::signbit(y[0]) && y[0] == 0) << kCases[function].name;
     EXPECT_FALSE(std::signbit(y[1])) << kCases[function].name;
     EXPECT_TRUE(std::signbit(y[2])) << kCases[function].name;
   }
+}
+
+// Every pair of the numbers where pow has rules of its own, against C's pow: the same class, the
+// same sign, 3 ulp.
+TEST(VecMath, PowTreatsSpecialValuesAsC) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  const std::vector<float> values = {0.f,   -0.f,   1.f,     -1.f,     0.5f,       -0.5f,
+                                     2.f,   -2.f,   3.f,     -3.f,     inf,        -inf,
+                                     nan,   1e-45f, 3e38f,   1e9f,     -1e9f,      1.5f,
+                                     -1.5f, 1e-30f, -1e-30f, 0.99999f, 16777217.f, -16777215.f};
+  std::vector<float> x, y;
+  for (const float a : values)
+    for (const float b : values) x.push_back(a), y.push_back(b);
+  std::vector<float> z(x.size());
+  for (const char* isa : {"avx512", "avx2", "neon", "scalar"}) {
+    if (!set_isa(isa)) continue;
+    TINYTORCH_DISPATCH(map_pow)(x.data(), y.data(), z.data(), x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = std::pow(double{x[i]}, double{y[i]});
+      EXPECT_LE(ulp_error(z[i], want), 3)
+          << isa << ": pow(" << x[i] << ", " << y[i] << ") gave " << z[i] << ", expected " << want;
+      if (!std::isnan(want)) {
+        EXPECT_EQ(std::signbit(z[i]), std::signbit(want)) << isa << ": " << x[i] << " " << y[i];
+      }
+    }
+  }
+  set_isa(nullptr);
 }
 
 }  // namespace

@@ -1,0 +1,106 @@
+// What the samples of the op table cannot say of ops/math.h: dtypes, kinks, ties, special values.
+#include "tinytorch/ops/math.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tinytorch/core/autograd.h"
+#include "tinytorch/ops/ops.h"
+
+namespace tinytorch {
+namespace {
+
+const double kInf = std::numeric_limits<double>::infinity(), kNan = std::nan("");
+
+std::vector<double> values(const Tensor& x) {
+  return to_vector<double>(x.to(DType::kF64));
+}
+using Values = std::vector<double>;
+
+Tensor leaf(std::initializer_list<double> v, DType dtype = DType::kF32) {
+  return Tensor::of(v, {}, dtype).set_requires_grad();
+}
+Values gradient(const Tensor& y, const Tensor& x) {
+  return values(grad({sum(y)}, {x}, {}, true)[0]);
+}
+
+TEST(Math, PowKeepsIntegersAndFollowsPromotion) {
+  const Tensor i = Tensor::of({-2, 0, 3}, {}, DType::kI32);
+  EXPECT_EQ(pow(i, 3).dtype(), DType::kI32);
+  EXPECT_EQ(values(pow(i, 3)), Values({-8, 0, 27}));
+  EXPECT_EQ(values(pow(i, 0)), Values({1, 1, 1}));
+  EXPECT_EQ(pow(i, 0.5).dtype(), DType::kF32);
+  EXPECT_EQ(pow(Tensor::of({1, 0}, {}, DType::kBool), 2).dtype(), DType::kI64);
+  EXPECT_EQ(pow(2, i).dtype(), DType::kI32);
+  EXPECT_EQ(values(pow(2, i)), Values({0, 1, 8}));
+  const Tensor e = Tensor::of({-3, -1, -1}, {}, DType::kI64);
+  EXPECT_EQ(values(pow(Tensor::of({-1, 1, 5}, {}, DType::kI64), e)), Values({-1, 1, 0}));
+  EXPECT_EQ(values(pow(Tensor::of({3}, {}, DType::kI64), 39)), Values({4052555153018976267.0}));
+  EXPECT_EQ(pow(leaf({2}).to(DType::kBF16), 1.5).dtype(), DType::kBF16);
+}
+
+TEST(Math, GradientsOfPowAtZeroArePyTorchs) {
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
+    const Tensor x = leaf({0, 0, 0, 0, -2}, dtype), e = leaf({0, 1, 2, 0.5, 3}, dtype);
+    const Tensor y = pow(x, e);
+    EXPECT_EQ(values(y), Values({1, 0, 0, 0, -8}));
+    EXPECT_EQ(gradient(y, x), Values({0, 1, 0, kInf, 12}));
+    const Values de = gradient(y, e);
+    EXPECT_EQ(Values(de.begin(), de.end() - 1), Values({0, 0, 0, 0}));
+    EXPECT_TRUE(std::isnan(de.back()));  // the logarithm of a negative number
+    const Tensor z = leaf({0, 0}, dtype);
+    EXPECT_EQ(gradient(pow(z, 1), z), Values({1, 1}));
+    EXPECT_EQ(gradient(pow(z, 0), z), Values({0, 0}));
+    EXPECT_EQ(gradient(pow(z, 3), z), Values({0, 0}));
+    EXPECT_EQ(gradient(pow(0, z), z), Values({0, 0}));
+  }
+}
+
+TEST(Math, KinksHaveOneGradient) {
+  const Tensor x = leaf({0, -0.0, 2, -2});
+  EXPECT_EQ(gradient(abs(x), x), Values({0, 0, 1, -1}));
+  EXPECT_EQ(gradient(sign(x), x), Values({0, 0, 0, 0}));
+  EXPECT_EQ(gradient(leaky_relu(x, 0.5), x), Values({0.5, 0.5, 1, 0.5}));
+}
+
+TEST(Math, EqualValuesShareTheGradient) {
+  const Tensor a = leaf({1, 2, 3, kNan}), b = leaf({1, 3, 2, 0});
+  for (const auto fn : {maximum, minimum}) {
+    const Tensor y = fn(a, b);
+    EXPECT_TRUE(std::isnan(values(y)[3]));
+    EXPECT_EQ(gradient(y, a)[0], 0.5);
+    EXPECT_EQ(gradient(y, b)[0], 0.5);
+    EXPECT_EQ(gradient(y, a)[1] + gradient(y, b)[1], 1);
+    EXPECT_EQ(gradient(y, a)[3], 1);  // as in PyTorch, both take it
+    EXPECT_EQ(gradient(y, b)[3], 1);
+  }
+  EXPECT_EQ(maximum(Tensor::of({1}, {}, DType::kI32), leaf({0.5})).dtype(), DType::kF32);
+  EXPECT_EQ(
+      values(maximum(Tensor::of({0, 1}, {}, DType::kBool), Tensor::of({0, 0}, {}, DType::kBool))),
+      Values({0, 1}));
+}
+
+TEST(Math, ActivationsDoNotOverflow) {
+  const Tensor x = leaf({-1000, 1000, kInf, -kInf});
+  EXPECT_EQ(values(softplus(x)), Values({0, 1000, kInf, 0}));
+  EXPECT_EQ(gradient(softplus(x), x), Values({0, 1, 1, 0}));
+  EXPECT_EQ(values(elu(x)), Values({-1, 1000, kInf, -1}));
+  const Tensor g = grad({sum(elu(x))}, {x}, {}, false, true)[0];
+  EXPECT_EQ(values(g), Values({0, 1, 1, 0}));
+  EXPECT_EQ(gradient(g, x), Values({0, 0, 0, 0}));
+}
+
+TEST(Math, LogicTakesWhatIsNotZeroForTrue) {
+  const Tensor x = Tensor::of({0, -0.0, 0.5, kNan});
+  EXPECT_EQ(values(logical_not(x)), Values({1, 1, 0, 0}));
+  const Tensor i = Tensor::of({2, 0, 2, 0}, {}, DType::kI64);
+  EXPECT_EQ(values(logical_and(x, i)), Values({0, 0, 1, 0}));
+  EXPECT_EQ(values(logical_or(x, i)), Values({1, 0, 1, 1}));
+  EXPECT_EQ(values(logical_xor(x, i)), Values({1, 0, 0, 1}));
+  EXPECT_EQ(logical_xor(x, i).dtype(), DType::kBool);
+}
+
+}  // namespace
+}  // namespace tinytorch
