@@ -80,27 +80,27 @@ Optimizer::Optimizer(const std::vector<std::vector<Tensor>>& groups,
   steps_.resize(parameters_.size(), 0);
 }
 
-template <class Options>
-GroupedOptimizer<Options>::GroupedOptimizer(const std::vector<ParamGroup<Options>>& groups,
-                                            std::vector<std::string> state_names,
-                                            double state_start)
-    : Optimizer(
-          [&] {
-            std::vector<std::vector<Tensor>> parameters;
-            for (const ParamGroup<Options>& group : groups) parameters.push_back(group.parameters);
-            return parameters;
-          }(),
-          [&] {
-            std::vector<double> rates;
-            for (const ParamGroup<Options>& group : groups) rates.push_back(group.options.lr);
-            return rates;
-          }(),
-          std::move(state_names), state_start) {
-  for (const ParamGroup<Options>& group : groups) options_.push_back(group.options);
-}
-
 void Optimizer::zero_grad() {
   for (Tensor& p : parameters_) p.set_grad(Tensor());
+}
+
+Tensor Optimizer::begin_update(size_t i) {
+  const Tensor& p = parameters_[i];
+  Tensor g = ordered_gradient(p);
+  if (!g.defined()) return g;
+  while (state_[i].size() < state_names_.size()) {
+    state_[i].push_back(empty_like(p));
+    state_[i].back().fill_(state_start_);
+  }
+  ++steps_[i];
+  return g;
+}
+
+void Optimizer::for_each_parameter(const std::function<void(const Update&)>& update) {
+  const NoGrad no_grad;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (const Tensor g = begin_update(i); g.defined())
+      update({parameters_[i], g, state_[i], steps_[i], group_of_[i]});
 }
 
 template <class Run>
@@ -115,14 +115,10 @@ void Optimizer::for_each_table(Run run) {
   std::vector<Table> tables;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
-    const Tensor g = ordered_gradient(p);
+    const Tensor g = begin_update(i);
     if (!g.defined()) continue;
-    std::vector<Tensor>& state = state_[i];
-    while (state.size() < state_names_.size()) {
-      state.push_back(empty_like(p));
-      state.back().fill_(state_start_);
-    }
-    const int64_t step = ++steps_[i];
+    const std::vector<Tensor>& state = state_[i];
+    const int64_t step = steps_[i];
     auto table = std::find_if(tables.begin(), tables.end(), [&](const Table& o) {
       return o.group == group_of_[i] && o.dtype == p.dtype() && o.step == step;
     });

@@ -1,5 +1,6 @@
 #pragma once
-#include <memory>
+#include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,9 +51,18 @@ class Optimizer {
   // step count: run(std::vector<kernels::ParamChunk<T>>, step, group). One call a group, as a rule.
   template <class Run>
   void for_each_table(Run run);
+  // The same one by one, without a graph, for optimizers that are written in tensor operations.
+  struct Update {
+    Tensor parameter, gradient;  // the parameter is to be changed in place
+    std::span<Tensor> state;     // in the order of state_names
+    int64_t step;                // from 1
+    size_t group;
+  };
+  void for_each_parameter(const std::function<void(const Update&)>& update);
   double group_lr(size_t group) const { return lr_ * rate_ratios_[group]; }
 
  private:
+  Tensor begin_update(size_t i);  // counts up, makes the state; undefined without a gradient
   std::vector<Tensor> parameters_;
   std::vector<size_t> group_of_;  // of each parameter
   std::vector<double> rate_ratios_;
@@ -71,9 +81,19 @@ class GroupedOptimizer : public Optimizer {
 
  protected:
   GroupedOptimizer(const std::vector<ParamGroup<Options>>& groups,
-                   std::vector<std::string> state_names, double state_start = 0);
+                   std::vector<std::string> state_names, double state_start = 0)
+      : Optimizer(each(groups, &ParamGroup<Options>::parameters),
+                  each(each(groups, &ParamGroup<Options>::options), &Options::lr),
+                  std::move(state_names), state_start),
+        options_(each(groups, &ParamGroup<Options>::options)) {}
 
  private:
+  template <class T, class Member>
+  static std::vector<Member> each(const std::vector<T>& list, Member T::* member) {
+    std::vector<Member> out;
+    for (const T& item : list) out.push_back(item.*member);
+    return out;
+  }
   std::vector<Options> options_;
 };
 

@@ -39,7 +39,7 @@ struct TrainerOptions {
   int64_t patience = 0;          // ends after so many evaluations without a better loss; 0: never
   int64_t evaluate_every = 0;    // steps; 0: at the end of each epoch. The end always counts.
   int64_t checkpoint_every = 0;  // the same
-  std::string checkpoints;       // folder; empty: none are written
+  std::string checkpoints = {};  // folder; empty: none are written
 };
 
 // Mean loss and accuracy of a classifier over one epoch of `loader`, in evaluation mode without
