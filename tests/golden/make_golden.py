@@ -68,8 +68,34 @@ def conv(**kw):
     return lambda x, w, b=None: pool(act(F.conv2d(x, w, b, **kw)))
 
 
-def cross_entropy(**kw):
-    return lambda x, t: F.cross_entropy(x, t, **kw)
+def cross_entropy(weighted=False, **kw):
+    return lambda x, t: F.cross_entropy(x, t, class_weights(x) if weighted else None, **kw)
+
+
+def class_weights(x):
+    return 0.5 + 0.25 * torch.arange(x.shape[1 if x.dim() > 1 else 0], dtype=x.dtype)
+
+
+def nll_loss(weighted=False, **kw):
+    return lambda x, t: F.nll_loss(x, t, class_weights(x) if weighted else None, **kw)
+
+
+def row_weights(x):
+    n = x.shape[-1] if x.dim() else 1
+    return 0.25 + torch.arange(n, dtype=x.dtype) * 1.5 / n
+
+
+def bce(weighted=False, **kw):
+    return lambda x, t: F.binary_cross_entropy(x, t, row_weights(x) if weighted else None, **kw)
+
+
+def bce_logits(weighted=False, pos=False, **kw):
+    return lambda x, t: F.binary_cross_entropy_with_logits(x, t, row_weights(x) if weighted else None,
+                                                           pos_weight=row_weights(x) + 1.5 if pos else None, **kw)
+
+
+def with_options(fn, **kw):
+    return lambda *t: fn(*t, **kw)
 
 
 def batch_norm(training, affine, residual, relu):
@@ -233,7 +259,29 @@ OPS = {
        for name, fn in (("softmax", F.softmax), ("log_softmax", F.log_softmax))},
     "cross_entropy": {"mean": cross_entropy(), "sum, smoothing": cross_entropy(reduction="sum", label_smoothing=0.1),
                       "none": cross_entropy(reduction="none"), "ignoring class 2": cross_entropy(ignore_index=2, label_smoothing=0.2),
-                      "images": cross_entropy(), "one row, no batch": cross_entropy()},
+                      "images": cross_entropy(), "one row, no batch": cross_entropy(),
+                      "weights": cross_entropy(True), "weights, no batch": cross_entropy(True, reduction="sum"),
+                      "weights, smoothing, ignoring class 2": cross_entropy(True, ignore_index=2, label_smoothing=0.2),
+                      "weighted images": cross_entropy(True, reduction="none", ignore_index=1, label_smoothing=0.1),
+                      "probabilities": cross_entropy(), "probabilities, no batch": cross_entropy(True, reduction="sum"),
+                      "probabilities, weights, smoothing": cross_entropy(True, label_smoothing=0.1)},
+    "nll_loss": {"mean": nll_loss(), "weights, ignoring class 1": nll_loss(True, ignore_index=1),
+                 "weights, none": nll_loss(True, ignore_index=2, reduction="none"), "images, sum": nll_loss(True, reduction="sum"),
+                 "one row, no batch": nll_loss(True), "empty, sum": nll_loss(reduction="sum")},
+    "l1_loss": {"mean": F.l1_loss, "sum": with_options(F.l1_loss, reduction="sum"), "none": with_options(F.l1_loss, reduction="none"),
+                "scalars": F.l1_loss, "empty, sum": with_options(F.l1_loss, reduction="sum")},
+    "smooth_l1_loss": {"mean": F.smooth_l1_loss, "sum, beta 0.1": with_options(F.smooth_l1_loss, reduction="sum", beta=0.1),
+                       "none, beta 0": with_options(F.smooth_l1_loss, reduction="none", beta=0.0),
+                       "empty, sum": with_options(F.smooth_l1_loss, reduction="sum")},
+    "binary_cross_entropy": {"mean": bce(), "weights, sum": bce(True, reduction="sum"), "none": bce(reduction="none"),
+                             "empty, sum": bce(reduction="sum")},
+    "binary_cross_entropy_with_logits": {"mean": bce_logits(), "weights, sum": bce_logits(True, True, reduction="sum"),
+                                         "none": bce_logits(pos=True, reduction="none"), "scalars": bce_logits(),
+                                         "empty, sum": bce_logits(reduction="sum"), "far out": bce_logits(pos=True, reduction="none")},
+    "kl_div": {"mean": F.kl_div, "batch mean": with_options(F.kl_div, reduction="batchmean"),
+               "sum, log target": with_options(F.kl_div, reduction="sum", log_target=True),
+               "none": with_options(F.kl_div, reduction="none"), "empty, sum": with_options(F.kl_div, reduction="sum"),
+               "batch mean, log target": with_options(F.kl_div, reduction="batchmean", log_target=True)},
     "mse_loss": {"mean": F.mse_loss, "sum": lambda a, b: F.mse_loss(a, b, reduction="sum"), "none": lambda a, b: F.mse_loss(a, b, reduction="none")},
     "scaled_dot_product_attention": {"4-d": attention(False), "causal": attention(True), "more keys than queries": attention(True),
                                      "2-d": attention(False)},

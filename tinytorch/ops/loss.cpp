@@ -1,6 +1,7 @@
 // Losses.
 #include "tinytorch/kernels/cross_entropy.h"
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/losses.h"
 
 namespace tinytorch {
 
@@ -92,6 +93,8 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction,
                      int64_t ignore_index, double label_smoothing) {
+  if (is_floating(target.dtype()) && target.shape() == logits.shape())  // probabilities
+    return cross_entropy(logits, target, Tensor(), ignore_index, reduction, label_smoothing);
   if (target.dtype() != DType::kI64)
     raise<DTypeError>(
         "cross_entropy: targets {} must be class indices of dtype i64. Hint: "
@@ -142,22 +145,52 @@ Sample ce_sample(SampleMaker& m, std::string label, const Shape& logits, const S
             return cross_entropy(t[0], t[1], r, ignore, smoothing);
           }};
 }
+// With class weights 0.5, 0.75, 1, ...
+Sample weighted_sample(SampleMaker& m, std::string label, const Shape& logits, const Shape& target,
+                       Reduction r, int64_t ignore, double smoothing) {
+  Sample s = ce_sample(m, std::move(label), logits, target, r);
+  s.run = [=, classes = logits[logits.rank() > 1 ? 1 : 0]](const std::vector<Tensor>& t) {
+    const Tensor w = arange(classes).to(t[0].dtype()) * 0.25 + 0.5;
+    return cross_entropy(t[0], t[1], w, ignore, r, smoothing);
+  };
+  return s;
+}
+Sample probability_sample(SampleMaker& m, std::string label, const Shape& shape, bool weight,
+                          Reduction r, double smoothing) {
+  return {std::move(label),
+          {m.normal(shape), m.uniform(shape, 0.1, 1)},
+          [=, classes = shape[shape.rank() > 1 ? 1 : 0]](const std::vector<Tensor>& t) {
+            const Tensor w = arange(classes).to(t[0].dtype()) * 0.25 + 0.5;
+            return weight ? cross_entropy(t[0], t[1], w, -100, r, smoothing)
+                          : cross_entropy(t[0], t[1], r, -100, smoothing);
+          }};
+}
 std::vector<Sample> ce_samples(SampleMaker& m) {
   return {ce_sample(m, "mean", {6, 5}, {6}, Reduction::kMean),
           ce_sample(m, "sum, smoothing", {6, 5}, {6}, Reduction::kSum, -100, 0.1),
           ce_sample(m, "none", {4, 3}, {4}, Reduction::kNone),
           ce_sample(m, "ignoring class 2", {9, 4}, {9}, Reduction::kMean, 2, 0.2),
           ce_sample(m, "images", {2, 3, 2, 4}, {2, 2, 4}, Reduction::kMean),
-          ce_sample(m, "one row, no batch", {5}, {}, Reduction::kMean)};
+          ce_sample(m, "one row, no batch", {5}, {}, Reduction::kMean),
+          weighted_sample(m, "weights", {7, 4}, {7}, Reduction::kMean, -100, 0),
+          weighted_sample(m, "weights, smoothing, ignoring class 2", {9, 4}, {9}, Reduction::kMean,
+                          2, 0.2),
+          weighted_sample(m, "weighted images", {2, 3, 2, 2}, {2, 2, 2}, Reduction::kNone, 1, 0.1),
+          weighted_sample(m, "weights, no batch", {4}, {}, Reduction::kSum, -100, 0),
+          probability_sample(m, "probabilities", {5, 4}, false, Reduction::kMean, 0),
+          probability_sample(m, "probabilities, weights, smoothing", {2, 3, 4}, true,
+                             Reduction::kMean, 0.1),
+          probability_sample(m, "probabilities, no batch", {4}, true, Reduction::kSum, 0)};
 }
 std::vector<ErrorCase> ce_errors() {
-  return {
-      {"label out of range",
-       [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
-       "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
-      {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); },
-       "want targets of shape [2]"},
-      {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"}};
+  return {{"label out of range",
+           [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
+           "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
+          {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); },
+           "want targets of shape [2]"},
+          {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"},
+          {"weight", [] { cross_entropy(zeros({2, 3}), zeros({2}, DType::kI64), ones({2})); },
+           "the weight f32 [2] does not fit f32 [2, 3]: it must be f32 [3]"}};
 }
 std::vector<Sample> mse_samples(SampleMaker& m) {
   const auto with = [](Reduction r) {
@@ -179,8 +212,10 @@ Cost mse_cost(const Sample& s, const Tensor& out) {
 }
 
 const OpInfo kTable[] = {
-    {"cross_entropy", "cross_entropy(logits, target, reduction, ignore_index, label_smoothing)",
-     "-log softmax(logits)[target], smoothed towards the mean over classes",
+    {"cross_entropy",
+     "cross_entropy(logits, target, [weight,] reduction, ignore_index, label_smoothing)",
+     "-log softmax(logits)[target], smoothed towards the mean over classes; of probabilities "
+     "-sum target log softmax(logits)",
      "softmax(logits) - onehot(target)", "logits, target, each row's maximum and sum",
      "cross_entropy cross_entropy_grad", ce_samples, ce_cost, ce_errors},
     {"mse_loss", "mse_loss(x, target, reduction)", "(x - target)^2", "2 (x - target) g",

@@ -1,0 +1,59 @@
+// What samples away from kinks and edges do not show of the losses. Values are PyTorch's.
+#include "tinytorch/ops/losses.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tinytorch/core/autograd.h"
+
+namespace tinytorch {
+namespace {
+
+TEST(Losses, BinaryCrossEntropyIsFiniteAtTheEnds) {
+  Tensor x = Tensor::of({0, 1, 0, 1}).set_requires_grad();
+  const Tensor t = Tensor::of({1, 0, 0, 1});
+  const Tensor loss = binary_cross_entropy(x, t, {}, Reduction::kNone);
+  EXPECT_EQ(to_vector<float>(loss.detach()), (std::vector<float>{100, 100, 0, 0}));
+  EXPECT_EQ(to_vector<float>(grad({loss}, {x}, {ones({4})})[0]),
+            (std::vector<float>{-1e12f, 1e12f, 0, 0}));
+  EXPECT_THROW(binary_cross_entropy(Tensor::of({std::nan("")}), ones({1})), Error);
+}
+
+TEST(Losses, EqualValuesHaveNoGradientInL1) {
+  for (const double beta : {0.0, 1.0}) {
+    Tensor x = Tensor::of({1, 2}).set_requires_grad();
+    const Tensor loss = smooth_l1_loss(x, Tensor::of({1, 5}), Reduction::kSum, beta);
+    EXPECT_EQ(to_vector<float>(grad({loss}, {x})[0]), (std::vector<float>{0, -1})) << beta;
+  }
+}
+
+TEST(Losses, DifferencesWhoseSquareOverflowsHaveAGradient) {
+  Tensor x = Tensor::of({3e30, -3e30}).set_requires_grad();
+  const Tensor loss = smooth_l1_loss(x, zeros({2}), Reduction::kSum);
+  EXPECT_EQ(loss.item<float>(), 6e30f);
+  EXPECT_EQ(to_vector<float>(grad({loss}, {x})[0]), (std::vector<float>{1, -1}));
+}
+
+TEST(Losses, IgnoredRowsMayBeInfinite) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::of({-inf, -2, -1, -inf}, Shape{2, 2});
+  const Tensor t = from_vector<int64_t>({-100, 0}, {2});
+  EXPECT_EQ(nll_loss(x, t).item(), 1);
+  EXPECT_TRUE(std::isnan(nll_loss(x, from_vector<int64_t>({-100, -100}, {2})).item()));
+}
+
+TEST(Losses, KlDivergenceOfAnEventThatNeverHappensIsZero) {
+  const Tensor each = kl_div(Tensor::of({-3, -0.5}), Tensor::of({0, 1}), KlReduction::kNone);
+  EXPECT_EQ(to_vector<float>(each), (std::vector<float>{0, 0.5}));
+}
+
+TEST(Losses, LogitsOfAnySizeGiveFiniteLosses) {
+  const Tensor each = binary_cross_entropy_with_logits(Tensor::of({1e4, -1e4, 1e4}),
+                                                       Tensor::of({0, 1, 1}), {}, Reduction::kNone);
+  EXPECT_EQ(to_vector<float>(each), (std::vector<float>{1e4, 1e4, 0}));
+}
+
+}  // namespace
+}  // namespace tinytorch
