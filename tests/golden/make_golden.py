@@ -94,6 +94,22 @@ def bce_logits(weighted=False, pos=False, **kw):
                                                            pos_weight=row_weights(x) + 1.5 if pos else None, **kw)
 
 
+def rms_norm(shape, eps):
+    def run(x, w=None):
+        y = x / torch.sqrt((x * x).mean(tuple(range(-len(shape), 0)), True) + eps)
+        return y if w is None else y * w
+    return run
+
+
+def instance_norm(use_input_stats):
+    def run(x, w=None, b=None):
+        channels = torch.arange(x.shape[1], dtype=x.dtype)
+        if x.numel() == 0:  # PyTorch refuses it
+            return x * w.reshape(1, -1, 1) + b.reshape(1, -1, 1)
+        return F.instance_norm(x, -0.2 + 0.1 * channels, 0.5 + 0.25 * channels, w, b, use_input_stats, 0.1, 1e-5)
+    return run
+
+
 def with_options(fn, **kw):
     return lambda *t: fn(*t, **kw)
 
@@ -254,6 +270,13 @@ OPS = {
                    "residual and relu": batch_norm(True, True, True, True)},
     "layer_norm": {"rows of 6": lambda x, w, b: F.layer_norm(x, (6,), w, b), "last two dims, no affine": lambda x: F.layer_norm(x, (2, 4)),
                    "no bias": lambda x, w: F.layer_norm(x, (5,), w)},
+    "group_norm": {"2 groups of images": lambda x, w, b: F.group_norm(x, 2, w, b), "one group, eps 0.1": lambda x, w, b: F.group_norm(x, 1, w, b, 0.1),
+                   "a group a channel": lambda x: F.group_norm(x, 3), "rows": lambda x, w, b: F.group_norm(x, 2, w, b),
+                   "no images": lambda x, w, b: F.group_norm(x, 2, w, b)},
+    "rms_norm": {"rows of 6": rms_norm((6,), 1e-5), "last two dims, no weight": rms_norm((2, 4), 0.1), "one vector": rms_norm((5,), 1e-6),
+                 "no rows": rms_norm((3,), 1e-5)},
+    "instance_norm": {"images": instance_norm(True), "no affine": instance_norm(True), "running statistics": instance_norm(False),
+                      "no images": instance_norm(True)},
     **{name: {**every(["rows of 5", "rows of 1", "large values", "empty"], lambda x, f=fn: f(x, -1)), "dim 0": lambda x, f=fn: f(x, 0),
               "middle of 3-d": lambda x, f=fn: f(x, 1), "scalar": lambda x, f=fn: f(x, 0)}
        for name, fn in (("softmax", F.softmax), ("log_softmax", F.log_softmax))},

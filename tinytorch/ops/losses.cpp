@@ -7,6 +7,7 @@
 
 #include "tinytorch/kernels/cross_entropy.h"
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/math.h"
 
 namespace tinytorch {
 
@@ -163,51 +164,44 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, int
 
 namespace {
 
-// 1, 0 or -1 like the sign of d: a constant for the gradient.
-Tensor sign_of(const Tensor& d) {
-  const NoGrad no_grad;
-  return gt(d, 0).to(d.dtype()) - lt(d, 0).to(d.dtype());
-}
-
-// log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|))
+// log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|))
 Tensor log_sigmoid(const Tensor& x) {
   Tensor out;
   {
     const NoGrad no_grad;
     const Tensor zero = zeros(x.shape(), x.dtype());
-    out = where(lt(x, 0), x, zero) - log(exp(x * sign_of(x) * -1.0) + 1);
+    out = where(lt(x, 0), x, zero) - log1p(exp(neg(abs(x))));
   }
   if (needs_grad(x))
     set_gradient(
         "log_sigmoid", out, {&x},
-        [x = Saved(x)](GradContext& c) { c.set(0, c.grad() * sigmoid(x.get(c) * -1.0)); },
+        [x = Saved(x)](GradContext& c) { c.set(0, c.grad() * sigmoid(neg(x.get(c)))); },
         Formula::kComposed);
   return out;
 }
 
-// log(p), at least -100: for p = 0.
-Tensor bounded_log(const Tensor& p) {
-  return clamp(log(p), -100, std::numeric_limits<double>::infinity());
+// At least -100: the logarithm of 0 in binary_cross_entropy.
+Tensor bounded(const Tensor& logs) {
+  return clamp(logs, -100, std::numeric_limits<double>::infinity());
 }
 
 }  // namespace
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
   require_alike(x, target, "l1_loss");
-  const Tensor d = x - target;
-  return reduced(d * sign_of(d), reduction);
+  return reduced(abs(x - target), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta) {
   require_alike(x, target, "smooth_l1_loss");
   if (!(beta >= 0)) raise<Error>("smooth_l1_loss: beta {} must not be negative.", beta);
   if (beta == 0) return l1_loss(x, target, reduction);
-  const Tensor d = x - target, sign = sign_of(d), zero = zeros(d.shape(), d.dtype());
-  const Tensor near = lt(d * sign, Scalar(beta));
+  const Tensor d = x - target, zero = zeros(d.shape(), d.dtype());
+  const Tensor near = lt(abs(d), Scalar(beta));
   // each branch sees only its own differences: a square that overflows reaches no gradient
   const Tensor small = where(near, d, zero), large = where(near, zero, d);
   const Tensor offset = where(near, zero, full(d.shape(), beta / 2, d.dtype()));
-  return reduced(small * small * (0.5 / beta) + (large * sign - offset), reduction);
+  return reduced(small * small * (0.5 / beta) + (abs(large) - offset), reduction);
 }
 
 // The gradient is PyTorch's: (x - t) / max(x (1 - x), 1e-12), finite at 0 and 1.
@@ -224,7 +218,7 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
           "binary_cross_entropy: the input {} has values outside [0, 1] (or NaN). Hint: "
           "binary_cross_entropy_with_logits takes what comes before the sigmoid.",
           describe(x));
-    each = (target * bounded_log(x) + (1 - target) * bounded_log(1 - x)) * -1.0;
+    each = neg(target * bounded(log(x)) + (1 - target) * bounded(log1p(neg(x))));
   }
   if (needs_grad(x, target))
     set_gradient(
@@ -235,7 +229,7 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
             const Tensor spread = p * (1 - p), least = full(p.shape(), 1e-12, p.dtype());
             c.set(0, c.grad() * (p - t) / where(gt(spread, least), spread, least));
           }
-          if (c.needs(1)) c.set(1, c.grad() * (bounded_log(1 - p) - bounded_log(p)));
+          if (c.needs(1)) c.set(1, c.grad() * (bounded(log1p(neg(p))) - bounded(log(p))));
         },
         Formula::kComposed);
   return reduced(weighted(each, weight, op, "weight"), reduction);
@@ -246,7 +240,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   const char* op = "binary_cross_entropy_with_logits";
   require_alike(x, target, op);
   const Tensor positive = weighted(target * log_sigmoid(x), pos_weight, op, "pos_weight");
-  const Tensor each = (positive + (1 - target) * log_sigmoid(x * -1.0)) * -1.0;
+  const Tensor each = (positive + (1 - target) * log_sigmoid(neg(x))) * -1.0;
   return reduced(weighted(each, weight, op, "weight"), reduction);
 }
 

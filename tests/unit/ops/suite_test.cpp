@@ -153,15 +153,6 @@ const std::set<std::string> kFirstOnly = {
     "max_pool2d",
     "avg_pool2d",
     "adaptive_avg_pool2d",
-    //
-    "linear",
-    "batch_norm",
-    "mse_loss",
-    "layer_norm",
-    // made of log, exp and sigmoid
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "kl_div",
 };
 
 // The gradients of sum(output * weights) as one vector, differentiable by the inputs and, the last
