@@ -182,6 +182,12 @@ def reductions(fn):
             "scalar": lambda x: fn(x, None, False)}
 
 
+def statistics(fn):
+    """fn takes all dims as a tuple."""
+    return {"all": lambda x: fn(x, (0, 1), False), "last": lambda x: fn(x, -1, False), "first, keepdim": lambda x: fn(x, 0, True),
+            "outer two of four": lambda x: fn(x, (0, 2), False), "no rows": lambda x: fn(x, 1, False)}
+
+
 def over(fn):
     return lambda x, dims, keep: fn(x) if dims is None else fn(x, dims, keepdim=keep)
 
@@ -245,6 +251,23 @@ OPS = {
             "unbiased": lambda x: x.var()},
     "max": {"all": lambda x: x.max(), "dim 1": lambda x: x.max(1)[0], "dim 0, keepdim": lambda x: x.max(0, True)[0]},
     "argmax": {"last": lambda x: x.argmax(-1), "dim 0, keepdim": lambda x: x.argmax(0, True)},
+    "min": {"all": lambda x: x.min(), "dim 1": lambda x: x.min(1)[0], "dim 0, keepdim": lambda x: x.min(0, True)[0],
+            "scalar": lambda x: x.min(-1)[0], "indices": lambda x: x.min(1)[0]},
+    "argmin": {"last": lambda x: x.argmin(-1), "dim 0, keepdim": lambda x: x.argmin(0, True), "all": torch.argmin,
+               "all, largest": torch.argmax},
+    **{name: {**statistics(fn), "image": lambda x, f=fn: f(x, (-2, -1), True), "scalar": lambda x, f=fn: f(x, (), False),
+              "integers": lambda x, f=fn: f(x, 1, False)} for name, fn in (("amax", torch.amax), ("amin", torch.amin))},
+    "std": {**statistics(lambda x, d, keep: x.std(d, keepdim=keep)), "biased": lambda x: x.std(0, unbiased=False)},
+    "norm": {**statistics(lambda x, d, keep: torch.norm(x, 2, d, keep)), "scalar": torch.norm,
+             **{f"p {p}": lambda x, p=p: torch.norm(x, p, 1) for p in (1, 3, 1.5, 0.5, -1)},
+             "p 0": lambda x: torch.norm(x, 0, 1) + (x * 0).sum(1),  # PyTorch leaves a gradient of 0 out
+             "p inf": lambda x: torch.norm(x, torch.inf, 1), "p -inf": lambda x: torch.norm(x, -torch.inf, 0, True)},
+    "logsumexp": {**statistics(torch.logsumexp), "large": lambda x: torch.logsumexp(x, 1), "scalar": lambda x: torch.logsumexp(x, 0)},
+    "prod": {"all": torch.prod, "last": lambda x: x.prod(-1), "first, keepdim": lambda x: x.prod(0, True),
+             "scalar": lambda x: x.prod(0), **every(["middle", "of one", "no zero, one, two", "of nothing", "empty", "integers",
+                                                     "truth values"], lambda x: x.prod(1))},
+    "cumsum": {"vector": lambda x: x.cumsum(0), "last": lambda x: x.cumsum(-1), "first": lambda x: x.cumsum(0), "scalar": lambda x: x.cumsum(0),
+               **every(["middle", "channels_last", "empty", "integers", "truth values"], lambda x: x.cumsum(1))},
     "embedding": every(["2x3 of 5x4", "repeated rows", "none"], lambda w, i: F.embedding(i, w)),
     "index_select": {"dim 0": lambda x, i: x.index_select(0, i), "last dim": lambda x, i: x.index_select(-1, i)},
     "gather": {"dim 1": lambda x, i: x.gather(1, i), "dim 0, smaller index": lambda x, i: x.gather(0, i), "3-d": lambda x, i: x.gather(1, i)},

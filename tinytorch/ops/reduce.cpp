@@ -3,39 +3,14 @@
 // resort.
 #include "tinytorch/kernels/reduce.h"
 
-#include <algorithm>
-#include <array>
 #include <limits>
-#include <utility>
 
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/reduction.h"
 
 namespace tinytorch {
 
 namespace {
-
-// The dimensions to reduce, rising. Empty means all.
-struct DimList {
-  std::array<int, kMaxDims> dims{};
-  size_t count = 0;
-  std::span<const int> span() const { return {dims.data(), count}; }
-  bool contains(int d) const {
-    return std::find(dims.begin(), dims.begin() + count, d) != dims.begin() + count;
-  }
-};
-
-DimList resolve_dims(const Tensor& x, std::span<const int64_t> dims, const char* op) {
-  bool chosen[kMaxDims] = {};
-  for (const int64_t d : dims) {
-    const int i = normalize_dim(d, x.dim(), op);
-    if (chosen[i]) raise<IndexError>("{}: dim {} is named twice.", op, d);
-    chosen[i] = true;
-  }
-  DimList list;
-  for (int i = 0; i < x.dim(); ++i)
-    if (chosen[i] || dims.empty()) list.dims[list.count++] = i;
-  return list;
-}
 
 Shape reduced_shape(const Tensor& x, const DimList& dims, bool keepdim) {
   Shape shape;
@@ -137,21 +112,48 @@ Tensor sum_dims(const Tensor& given, const DimList& dims, bool keepdim) {
   return out;
 }
 
+// For integers ~x, which unlike -x exists for all of them; either turns the order around.
+Tensor reversed(const Tensor& x) {
+  return is_floating(x.dtype()) ? neg(x) : -1 - x;
+}
+
+}  // namespace
+
+DimList resolve_dims(const Tensor& x, std::span<const int64_t> dims, const char* op) {
+  bool chosen[kMaxDims] = {};
+  for (const int64_t d : dims) {
+    const int i = normalize_dim(d, x.dim(), op);
+    if (chosen[i]) raise<IndexError>("{}: dim {} is named twice.", op, d);
+    chosen[i] = true;
+  }
+  DimList list;
+  for (int i = 0; i < x.dim(); ++i)
+    if (chosen[i] || dims.empty()) list.dims[list.count++] = i;
+  return list;
+}
+
 int64_t count_of(const Tensor& x, const DimList& dims) {
   int64_t count = 1;
   for (const int d : dims.span()) count *= x.shape()[d];
   return count;
 }
 
-// Maximum along one dimension and where it was found.
-std::pair<Tensor, Tensor> max_dim(const Tensor& x, const DimList& dims, bool keepdim,
-                                  const char* op) {
-  if (count_of(x, dims) == 0)
-    raise<ShapeError>("{}: dim {} of {} is empty: there is no maximum.", op, dims.dims[0],
-                      describe(x));
+void require_floating(const Tensor& x, const char* op) {
+  if (!is_floating(x.dtype()))
+    raise<DTypeError>("{}: {} is not of a floating dtype. Hint: to(DType::kF32).", op, describe(x));
+}
+
+std::pair<Tensor, Tensor> extreme_dims(const Tensor& x, const DimList& dims, bool keepdim,
+                                       Extreme which, const char* op) {
+  const bool largest = which == Extreme::kLargest;
+  for (const int d : dims.span())
+    if (x.shape()[d] == 0)
+      raise<ShapeError>("{}: dim {} of {} is empty: there is no {}.", op, d, describe(x),
+                        largest ? "maximum" : "minimum");
   const DType dtype = is_floating(x.dtype()) ? x.dtype() : DType::kI64;
   const NoGrad no_grad;
-  const Tensor values = dtype == DType::kBF16 ? x.to(DType::kF32) : x.to(dtype);
+  Tensor values = x.to(dtype == DType::kBF16 ? DType::kF32 : dtype);
+  if (!largest) values = reversed(values);
   Tensor out = empty(reduced_shape(x, dims, keepdim), values.dtype());
   Tensor index = empty(out.shape(), DType::kI64);
   with_sum_type(values.dtype(), [&](auto type) {
@@ -160,18 +162,48 @@ std::pair<Tensor, Tensor> max_dim(const Tensor& x, const DimList& dims, bool kee
     args.index = index.data<int64_t>();
     if (out.numel() > 0) kernels::max(args);
   });
-  return {out.to(x.dtype()), index};
+  return {(largest ? out : reversed(out)).to(x.dtype()), index};
 }
 
-}  // namespace
+void record_picked(const char* op, Tensor& out, const Tensor& x, const Tensor& index,
+                   const DimList& dims, bool keepdim) {
+  if (x.dim() == 0)
+    return set_gradient(
+        op, out, {&x}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
+  set_gradient(
+      op, out, {&x},
+      [index = Saved(index), shape = x.shape(), d = dims.dims[0], keepdim](GradContext& c) {
+        // an indicator, so that it works for any layout
+        Tensor place = index.get(c), g = c.grad();
+        if (!keepdim) place = place.unsqueeze(d), g = g.unsqueeze(d);
+        Shape along = Dims::filled(shape.rank(), 1);
+        along[d] = shape[d];
+        c.set(0, where(eq(place, arange(shape[d]).reshape(along)), g, scalar_tensor(0, g.dtype())));
+      },
+      Formula::kComposed);
+}
+
+void record_shared(const char* op, Tensor& out, const Tensor& x, const DimList& dims,
+                   bool keepdim) {
+  set_gradient(
+      op, out, {&x},
+      [x = Saved(x), y = Saved::output(out), dims, keepdim](GradContext& c) {
+        const Tensor in = x.get(c), g = c.grad();
+        const auto whole = [&](const Tensor& reduced) {
+          return gradients::sum(reduced, in.shape(), dims.span(), keepdim);
+        };
+        const Tensor hit = eq(in, whole(y.get(c))).to(in.dtype());
+        c.set(0, hit * whole(g / reduce_sum(hit, dims, keepdim)));
+      },
+      Formula::kComposed);
+}
 
 Tensor sum(const Tensor& x, std::span<const int64_t> dims, bool keepdim) {
   return sum_dims(x, resolve_dims(x, dims, "sum"), keepdim);
 }
 
 Tensor mean(const Tensor& x, std::span<const int64_t> dims, bool keepdim) {
-  if (!is_floating(x.dtype()))
-    raise<DTypeError>("mean: {} is not of a floating dtype. Hint: to(DType::kF32).", describe(x));
+  require_floating(x, "mean");
   const DimList list = resolve_dims(x, dims, "mean");
   return sum_dims(x, list, keepdim) / Scalar(static_cast<double>(count_of(x, list)));
 }
@@ -209,43 +241,22 @@ Tensor var(const Tensor& x, std::span<const int64_t> dims, bool unbiased, bool k
 std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
   const int64_t one[] = {dim};
   const DimList list = resolve_dims(x, one, "max");
-  auto [out, index] = max_dim(x, list, keepdim, "max");
-  if (needs_grad(x) && x.dim() > 0)
-    set_gradient(
-        "max", out, {&x},
-        [index = Saved(index), shape = x.shape(), d = list.dims[0], keepdim](GradContext& c) {
-          // g at the place of the maximum: an indicator, so that it works for any layout
-          Tensor place = index.get(c), g = c.grad();
-          if (!keepdim) place = place.unsqueeze(d), g = g.unsqueeze(d);
-          Shape along = Dims::filled(shape.rank(), 1);
-          along[d] = shape[d];
-          c.set(0,
-                where(eq(place, arange(shape[d]).reshape(along)), g, scalar_tensor(0, g.dtype())));
-        },
-        Formula::kComposed);
-  else if (needs_grad(x))
-    set_gradient("max", out, {&x}, [](GradContext& c) { c.set(0, c.grad()); }, Formula::kComposed);
+  auto [out, index] = extreme_dims(x, list, keepdim, Extreme::kLargest, "max");
+  if (needs_grad(x)) record_picked("max", out, x, index, list, keepdim);
   return {out, index};
 }
 
 Tensor max(const Tensor& x) {
   const DimList list = resolve_dims(x, {}, "max");
-  Tensor out = x.dim() == 0 ? x.clone() : max_dim(x, list, false, "max").first;
-  if (x.dim() > 0 && needs_grad(x))
-    set_gradient(
-        "max", out, {&x},
-        [x = Saved(x), y = Saved::output(out)](GradContext& c) {
-          const Tensor in = x.get(c);
-          const Tensor hit = eq(in, y.get(c)).to(in.dtype());
-          c.set(0, hit * (c.grad() / sum(hit)));
-        },
-        Formula::kComposed);
+  Tensor out = extreme_dims(x, list, false, Extreme::kLargest, "max").first;
+  if (needs_grad(x)) record_shared("max", out, x, list, false);
   return out;
 }
 
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   const int64_t one[] = {dim};
-  return max_dim(x, resolve_dims(x, one, "argmax"), keepdim, "argmax").second;
+  return extreme_dims(x, resolve_dims(x, one, "argmax"), keepdim, Extreme::kLargest, "argmax")
+      .second;
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
