@@ -4,6 +4,7 @@
 #include "tinytorch/kernels/conv.h"
 
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/conv_gradients.h"
 
 namespace tinytorch {
 
@@ -131,8 +132,17 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   if (recording)
     set_gradient(
         "conv2d", out, {&x, &weight, &bias},
-        [image = Saved(in.image), w = Saved(in.w), options, xs = x.shape(), ws = weight.shape(),
+        [image = Saved(in.image), w = Saved(in.w), x = Saved(x), weight = Saved(weight), options,
+         xs = x.shape(), ws = weight.shape(),
          kept = activation == Fused::kRelu ? Saved::output(out) : Saved()](GradContext& c) {
+          if (c.create_graph()) {
+            const Tensor g =
+                kept.defined() ? c.grad() * gt(kept.get(c), 0).to(c.grad().dtype()) : c.grad();
+            if (c.needs(0)) c.set(0, conv2d_input_gradient(g, weight.get(c), xs, options));
+            if (c.needs(1)) c.set(1, conv2d_weight_gradient(g, x.get(c), ws, options));
+            if (c.needs(2)) c.set(2, g.sum({0, 2, 3}));
+            return;
+          }
           const Tensor dy = kept.defined() ? gradients::relu(c.grad(), kept.get(c)) : c.grad();
           if (c.needs(0)) c.set(0, gradients::conv2d_input(dy, w.get(c), xs, options));
           if (!c.needs(1) && !c.needs(2)) return;
@@ -140,7 +150,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
           Tensor dw = gradients::conv2d_weight(dy, image.get(c), ws, options, &db);
           if (c.needs(1)) c.set(1, dw);
           if (c.needs(2)) c.set(2, db);
-        });
+        },
+        Formula::kComposed);
   return gelu ? tinytorch::gelu(out, activation == Fused::kGelu ? GeluForm::kErf : GeluForm::kTanh)
               : out;
 }
@@ -182,7 +193,15 @@ Tensor conv2d_pool(const Tensor& x, const Tensor& weight, const Tensor& bias,
     set_gradient(
         "conv2d_pool", out, {&x, &weight, &bias},
         [image = Saved(in.image), w = Saved(in.w), index = Saved(index), y = Saved::output(out),
-         options, g = in.g, xs = x.shape(), ws = weight.shape(), relu](GradContext& c) {
+         x = Saved(x), weight = Saved(weight), bias = Saved(bias), options, g = in.g,
+         xs = x.shape(), ws = weight.shape(), relu](GradContext& c) {
+          if (c.create_graph())
+            return composed_gradient(
+                c, c.grad(), {x.get(c), weight.get(c), bias.get(c)},
+                [&](const std::vector<Tensor>& t) {
+                  return max_pool2d(
+                      conv2d(t[0], t[1], t[2], options, relu ? Fused::kRelu : Fused::kNone));
+                });
           const MemoryFormat format = conv_format(c.grad().dtype());
           const Tensor dy = c.grad().contiguous(format);
           const bool dense = c.needs(0) || format == MemoryFormat::kContiguous || dy.numel() == 0;
@@ -205,7 +224,8 @@ Tensor conv2d_pool(const Tensor& x, const Tensor& weight, const Tensor& bias,
           }
           if (c.needs(1)) c.set(1, dw);
           if (c.needs(2)) c.set(2, db);
-        });
+        },
+        Formula::kComposed);
   return out;
 }
 

@@ -79,6 +79,38 @@ Image as_image(const Tensor& x) {
           last ? kernels::ImageLayout::kNhwc : kernels::ImageLayout::kNchw};
 }
 
+// The element of x that each window chose: the gradient of sending gradients there. `index` as
+// max_pool2d's kernel writes it.
+Tensor chosen_of(const Tensor& x, const Tensor& index, const PoolOptions& options) {
+  const kernels::PoolGeometry g = pool_geometry(x.shape(), options);
+  const Tensor place = index.to(DType::kI64).contiguous();  // in the window, then in the image
+  int64_t* p = place.data<int64_t>();
+  for (int64_t image = 0; image < g.n * g.c; ++image)
+    for (int64_t i = 0; i < g.oh; ++i)
+      for (int64_t j = 0; j < g.ow; ++j, ++p)
+        *p = (i * g.stride_h - g.pad_h + *p / g.kw) * g.w + j * g.stride_w - g.pad_w + *p % g.kw;
+  return gather(x.reshape({g.n, g.c, g.h * g.w}), 2, place.reshape({g.n, g.c, g.oh * g.ow}))
+      .reshape({g.n, g.c, g.oh, g.ow});
+}
+
+// gradients::max_pool2d as an operation: linear in dy.
+Tensor send_to_chosen(const Tensor& dy, const Tensor& index, const Shape& x,
+                      const PoolOptions& options) {
+  const bool recording = needs_grad(dy);
+  Tensor dx = [&] {
+    const NoGrad no_grad;
+    return gradients::max_pool2d(dy, index, x, options);
+  }();
+  if (recording)
+    set_gradient(
+        "max_pool2d_gradient", dx, {&dy},
+        [index = Saved(index), options](GradContext& c) {
+          c.set(0, chosen_of(c.grad(), index.get(c), options));
+        },
+        Formula::kComposed);
+  return dx;
+}
+
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
@@ -96,10 +128,12 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
                                   recording ? index.data<uint8_t>() : nullptr});
     });
   if (recording)
-    set_gradient("max_pool2d", out, {&x},
-                 [index = Saved(index), s = x.shape(), options](GradContext& c) {
-                   c.set(0, gradients::max_pool2d(c.grad(), index.get(c), s, options));
-                 });
+    set_gradient(
+        "max_pool2d", out, {&x},
+        [index = Saved(index), s = x.shape(), options](GradContext& c) {
+          c.set(0, send_to_chosen(c.grad(), index.get(c), s, options));
+        },
+        Formula::kComposed);
   return out;
 }
 
@@ -120,6 +154,27 @@ Tensor max_pool2d(const Tensor& g, const Tensor& index, const Shape& x,
 
 }  // namespace gradients
 
+namespace {
+
+// avg_pool2d's gradient as an operation: linear in dy, and avg_pool2d is its gradient.
+Tensor spread_over_windows(const Tensor& dy, const Shape& x, const PoolOptions& options) {
+  const Image g = as_image(dy);
+  Tensor dx = dy.numel() == 0 ? zeros(x, dy.dtype()) : empty(x, dy.dtype(), g.format);
+  if (dy.numel() > 0)
+    with_float(dy.dtype(), "avg_pool2d", [&](auto type) {
+      using T = decltype(type);
+      run(kernels::AvgPoolGradArgs<T>{pool_geometry(x, options), g.layout, g.tensor.data<T>(),
+                                      dx.data<T>()});
+    });
+  if (needs_grad(dy))
+    set_gradient(
+        "avg_pool2d_gradient", dx, {&dy},
+        [options](GradContext& c) { c.set(0, avg_pool2d(c.grad(), options)); }, Formula::kComposed);
+  return dx;
+}
+
+}  // namespace
+
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
   const kernels::PoolGeometry g = check_pool(x, options, "avg_pool2d");
   const Image image = as_image(x);
@@ -130,16 +185,12 @@ Tensor avg_pool2d(const Tensor& x, const PoolOptions& options) {
       run(kernels::AvgPoolArgs<T>{g, image.layout, image.tensor.data<T>(), out.data<T>()});
     });
   if (needs_grad(x))
-    set_gradient("avg_pool2d", out, {&x}, [s = x.shape(), g](GradContext& c) {
-      const Image dy = as_image(c.grad());
-      if (dy.tensor.numel() == 0) return c.set(0, zeros(s, dy.tensor.dtype()));
-      Tensor dx = empty(s, dy.tensor.dtype(), dy.format);
-      with_float(dx.dtype(), "avg_pool2d", [&](auto type) {
-        using T = decltype(type);
-        run(kernels::AvgPoolGradArgs<T>{g, dy.layout, dy.tensor.data<T>(), dx.data<T>()});
-      });
-      c.set(0, dx);
-    });
+    set_gradient(
+        "avg_pool2d", out, {&x},
+        [s = x.shape(), options](GradContext& c) {
+          c.set(0, spread_over_windows(c.grad(), s, options));
+        },
+        Formula::kComposed);
   return out;
 }
 

@@ -148,11 +148,6 @@ const std::set<std::string> kFirstOnly = {
     "index_select",
     "gather",
     //
-    "conv2d",
-    "conv2d_pool",
-    "max_pool2d",
-    "avg_pool2d",
-    "adaptive_avg_pool2d",
 };
 
 // The gradients of sum(output * weights) as one vector, differentiable by the inputs and, the last
