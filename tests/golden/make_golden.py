@@ -138,6 +138,21 @@ def attention(causal):
     return run
 
 
+def masked_attention(mask=None):
+    """As PyTorch 2.5: a query without keys gives zeros."""
+    def run(q, k, v, m=mask):
+        s = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        s = s.masked_fill(~m, -torch.inf) if m.dtype == torch.bool else s + m
+        dead = (s == -torch.inf).all(-1, True) if s.numel() else torch.zeros(1, dtype=torch.bool)
+        return s.masked_fill(dead, 0).softmax(-1).masked_fill(dead, 0) @ v
+    return run
+
+
+def added_mask():
+    i = torch.arange(15)
+    return (0.25 * (i % 4).double()).masked_fill(i % 3 == 0, -torch.inf).reshape(1, 3, 5)
+
+
 def self_attention(heads, causal):
     def run(qkv):
         b, t, c3 = qkv.shape
@@ -342,6 +357,8 @@ OPS = {
     "mse_loss": {"mean": F.mse_loss, "sum": lambda a, b: F.mse_loss(a, b, reduction="sum"), "none": lambda a, b: F.mse_loss(a, b, reduction="none")},
     "scaled_dot_product_attention": {"4-d": attention(False), "causal": attention(True), "more keys than queries": attention(True),
                                      "2-d": attention(False)},
+    "masked_attention": {**every(["padding", "any pattern", "no key for one query", "added bias", "keys for all", "no queries"], masked_attention()),
+                         "added, some -infinity": masked_attention(added_mask())},
     "self_attention": {"2 heads": self_attention(2, True), "all visible": self_attention(1, False)},
 }
 NO_REFERENCE = {"dropout"}  # its numbers come from our own generator; its gradient is checked numerically
