@@ -7,7 +7,9 @@
 #include <fmt/ranges.h>
 
 #include "tinytorch/core/format.h"
+#include "tinytorch/ops/math.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/statistics.h"
 
 namespace tinytorch::golden {
 
@@ -195,6 +197,39 @@ void reduction_cases(Maker& m) {
           fmt::format("F.{}(t[0], {})", logs ? "log_softmax" : "softmax", dim),
           {r.reals(s, -6, 6)},
           [=](const Tensors& t) { return logs ? log_softmax(t[0], dim) : softmax(t[0], dim); }};
+    });
+}
+
+void math_cases(Maker& m) {
+  m.unary("abs", "t[0].abs()", abs);
+  m.unary("sin", "t[0].sin()", sin);
+  m.unary("elu", "F.elu(t[0], 0.7)", [](const Tensor& x) { return elu(x, 0.7); });
+  m.unary("softplus", "F.softplus(t[0], 3, 4)", [](const Tensor& x) { return softplus(x, 3, 4); });
+  m.unary(
+      "pow of a number", "torch.pow(t[0], 2.3)", [](const Tensor& x) { return pow(x, 2.3); }, 0.1);
+  m.binary("pow", "torch.pow(t[0], t[1])", [](const Tensors& t) { return pow(t[0], t[1]); }, 0.2);
+  m.binary("maximum", "torch.maximum(t[0], t[1])",
+           [](const Tensors& t) { return maximum(t[0], t[1]); });
+  m.binary("logical_xor", "torch.logical_xor(t[0] > 0, t[1])",
+           [](const Tensors& t) { return logical_xor(gt(t[0], 0), t[1]); });
+  reduction(
+      m, "std",
+      [](const Tensor& x, std::span<const int64_t> d, bool k) { return std(x, d, true, k); }, 2);
+  reduction(m, "linalg.vector_norm",
+            [](const Tensor& x, std::span<const int64_t> d, bool k) { return norm(x, 2, d, k); });
+  reduction(m, "logsumexp",
+            [](const Tensor& x, std::span<const int64_t> d, bool k) { return logsumexp(x, d, k); });
+  reduction(m, "amin",
+            [](const Tensor& x, std::span<const int64_t> d, bool k) { return amin(x, d, k); });
+  for (const bool product : {false, true})
+    m.add(product ? "prod" : "cumsum", 4, [&](Random& r) {
+      const Shape s = r.shape(1, 4, 7);
+      const int64_t dim = r.in(-s.rank(), s.rank() - 1);
+      return RandomCase{
+          "",
+          fmt::format("t[0].{}({})", product ? "prod" : "cumsum", dim),
+          {r.reals(s)},
+          [=](const Tensors& t) { return product ? prod(t[0], dim) : cumsum(t[0], dim); }};
     });
 }
 
@@ -448,6 +483,7 @@ std::vector<RandomCase> random_cases() {
   product_cases(m);
   image_cases(m);
   loss_cases(m);
+  math_cases(m);
   return m.cases;
 }
 

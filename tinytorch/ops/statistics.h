@@ -22,7 +22,8 @@ Tensor amax(const Tensor& x, std::span<const int64_t> dims = {}, bool keepdim = 
 Tensor amin(const Tensor& x, std::span<const int64_t> dims = {}, bool keepdim = false);
 
 // ---- statistics.cpp: floating dtypes where it does not say otherwise (DTypeError)
-// sqrt(var): NaN for one value unless biased; gradient 0 where it is 0.
+// (Where `using namespace tinytorch` is in force, call it tt::std.) sqrt(var): NaN for one value
+// unless biased; gradient 0 where it is 0.
 Tensor std(const Tensor& x, std::span<const int64_t> dims = {}, bool unbiased = true,
            bool keepdim = false);
 // (sum |x|^p)^(1/p); p inf: the largest |x|, -inf: the smallest, 0: how many are not 0. Gradient 0

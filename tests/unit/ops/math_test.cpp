@@ -58,6 +58,20 @@ TEST(Math, GradientsOfPowAtZeroArePyTorchs) {
   }
 }
 
+TEST(Math, HalfPrecisionHasGradientsAndTheirGradients) {
+  const Tensor x = leaf({2, 4}), y = leaf({3, 0.5});
+  for (const bool again : {false, true}) {
+    SCOPED_TRACE(again);
+    const Tensor a = x.to(DType::kBF16), b = y.to(DType::kBF16);
+    const std::vector<Tensor> g = grad({sum(pow(a, b))}, {x, y}, {}, true, again);
+    EXPECT_EQ(values(g[0]), Values({12, 0.25}));
+    EXPECT_NEAR(values(g[1])[0], 8 * std::log(2), 0.03);
+    EXPECT_EQ(values(grad({sum(maximum(a, b))}, {x}, {}, true, again)[0]), Values({0, 1}));
+    EXPECT_EQ(values(grad({sum(maximum(a, b))}, {y}, {}, true, again)[0]), Values({1, 0}));
+    EXPECT_NEAR(values(grad({sum(sin(a))}, {x}, {}, true, again)[0])[0], std::cos(2), 0.01);
+  }
+}
+
 TEST(Math, KinksHaveOneGradient) {
   const Tensor x = leaf({0, -0.0, 2, -2});
   EXPECT_EQ(gradient(abs(x), x), Values({0, 0, 1, -1}));

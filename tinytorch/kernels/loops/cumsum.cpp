@@ -9,8 +9,20 @@
 namespace tinytorch::kernels {
 
 namespace {
+
 constexpr int64_t kColumns = 64;  // sums that one task carries side by side
+
+// One sum, in a register.
+template <class Accumulator, class T>
+void along_run(const T* x, T* y, int64_t count, int64_t step) {
+  Accumulator total = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    total += static_cast<Accumulator>(x[k * step]);
+    y[k * step] = static_cast<T>(total);
+  }
 }
+
+}  // namespace
 
 template <class T>
 void cumsum(const CumsumArgs<T>& a) {
@@ -22,6 +34,11 @@ void cumsum(const CumsumArgs<T>& a) {
                    const int64_t first = task % blocks * kColumns;
                    const int64_t columns = std::min(kColumns, a.inner - first);
                    const int64_t at = task / blocks * a.count * a.inner + first;
+                   if (a.inner == 1) {
+                     const int64_t from = at + (a.reverse ? a.count - 1 : 0);
+                     along_run<Accumulator>(a.x + from, a.y + from, a.count, a.reverse ? -1 : 1);
+                     continue;
+                   }
                    Accumulator total[kColumns] = {};
                    for (int64_t k = 0; k < a.count; ++k) {
                      const int64_t r = a.reverse ? a.count - 1 - k : k;
