@@ -186,6 +186,10 @@ UNARY = ["matrix", "channels_last", "long", "scalar", "empty"]
 COMPARE = ["same shape", "row", "indices"]
 
 
+def resized(mode="nearest", **kw):
+    return lambda x: F.interpolate(x, mode=mode, **kw)
+
+
 def every(labels, fn):
     return {label: fn for label in labels}
 
@@ -285,6 +289,23 @@ OPS = {
                **every(["middle", "channels_last", "empty", "integers", "truth values"], lambda x: x.cumsum(1))},
     "embedding": every(["2x3 of 5x4", "repeated rows", "none"], lambda w, i: F.embedding(i, w)),
     "index_select": {"dim 0": lambda x, i: x.index_select(0, i), "last dim": lambda x, i: x.index_select(-1, i)},
+    "einsum": {e: lambda *t, e=e: torch.einsum(e, *t) for e in (
+        "ij,jk->ik", "bij,bjk->bik", "ij,kj", "i,j->ij", "ij->ji", "ij->", "ii", "iji->ij", "b...c,...cd->b...d",
+        "...i,...i->...", "ik,jkl,il->ij", "bn,anm,bm->ba", "ij,ij->i", ",i->i", "xy,yz->xz")},
+    "outer": every(["3 by 4", "empty"], torch.outer),
+    "sort": {"last dim": lambda x: x.sort(-1)[0], "first dim, descending": lambda x: x.sort(0, True)[0],
+             "middle of 3-d": lambda x: x.sort(1)[0], "scalar": lambda x: x.sort(-1)[0], "empty": lambda x: x.sort(0, True)[0]},
+    "argsort": {"last dim": lambda x: x.argsort(-1), "first dim, descending": lambda x: x.argsort(0, True),
+                "integers": lambda x: torch.sort(x, stable=True, dim=0)[1], "scalar": lambda x: x.argsort(0)},
+    "topk": {"3 of 7": lambda x: x.topk(3)[0], "2 smallest, dim 0": lambda x: x.topk(2, 0, False)[0],
+             "all": lambda x: x.topk(3, 1)[0], "none": lambda x: x.topk(0, 1)[0]},
+    "topk_indices": {"3 of 7": lambda x: x.topk(3)[1], "2 smallest, dim 0": lambda x: x.topk(2, 0, False)[1]},
+    "interpolate": {
+        "nearest, larger": resized(size=(6, 7)), "nearest, smaller": resized(size=(2, 4)), "nearest by 2": resized(scale_factor=2.0),
+        "bilinear, larger": resized("bilinear", size=(5, 9)), "bilinear, smaller": resized("bilinear", size=(2, 4)),
+        "bilinear, corners": resized("bilinear", size=(5, 9), align_corners=True),
+        "bilinear by 1.7, 0.6": resized("bilinear", scale_factor=(1.7, 0.6)), "bilinear, one pixel": resized("bilinear", size=(2, 3)),
+        "bilinear to one, corners": resized("bilinear", size=(1, 1), align_corners=True)},
     "gather": {"dim 1": lambda x, i: x.gather(1, i), "dim 0, smaller index": lambda x, i: x.gather(0, i), "3-d": lambda x, i: x.gather(1, i)},
     "masked_fill": every(["same shape", "broadcast mask"], lambda x, m: x.masked_fill(m, -2.5)),
     "matmul": {**every(["3x4 times 4x5", "long inner dim", "vector times matrix", "matrix times vector", "two vectors",

@@ -57,6 +57,9 @@ Tensor gelu_gradient(const Tensor& g, const Tensor& x, GeluForm form);          
 // to what out holds. out is row-major.
 void matmul_into(const Tensor& a, const Tensor& b, const Tensor& out, bool accumulate = false);
 
+// Tensor::permute for a list that is made at run time: each dimension once.
+Tensor permute_dims(const Tensor& x, std::span<const int> dims);  // view.cpp
+
 // Sets the gradients of out = compose(inputs) for the output's gradient g, with a graph of their
 // own. For the formula of an operation whose kernel gives them faster but without one: compose says
 // the same as the operation in differentiable operations; `inputs` as the operation saved them, in

@@ -23,6 +23,8 @@ void check_range(const Tensor& index, int64_t size, const char* op, const Tensor
                       p[bad], bad, dim, describe(x), size);
 }
 
+Tensor add_rows(const char* name, const Tensor& rows, const Tensor& index, const Shape& table);
+
 // out[i, :] = table[index[i], :] for a table of any rank; its first dimension is indexed.
 Tensor take_rows(const char* name, const Tensor& table, const Tensor& index,
                  const Shape& index_shape) {
@@ -40,18 +42,37 @@ Tensor take_rows(const char* name, const Tensor& table, const Tensor& index,
                           index.data<int64_t>(), out.raw_data()});
   if (needs_grad(table))
     set_gradient(
-        name, out, {&table}, [index = Saved(index), s = table.shape(), rows, cols](GradContext& c) {
-          const Tensor g = c.grad().contiguous(), where_to = index.get(c);
-          Tensor dx = empty(s, g.dtype());
-          with_float(g.dtype(), "embedding", [&](auto type) {
-            using T = decltype(type);
-            kernels::ScatterAddRowsArgs<T> args;
-            args.count = where_to.numel(), args.cols = cols, args.table_rows = rows;
-            args.rows = g.data<T>(), args.index = where_to.data<int64_t>(), args.out = dx.data<T>();
-            kernels::scatter_add_rows(args);
-          });
-          c.set(0, dx);
-        });
+        name, out, {&table},
+        [name, index = Saved(index), s = table.shape()](GradContext& c) {
+          c.set(0, add_rows(name, c.grad(), index.get(c), s));
+        },
+        Formula::kComposed);
+  return out;
+}
+
+// The gradient of take_rows: a table of that shape with row i of g added to its row index[i], in
+// the order of i. Its own gradient takes the rows again.
+Tensor add_rows(const char* name, const Tensor& rows, const Tensor& index, const Shape& table) {
+  const Tensor dense = [&] {
+    const NoGrad no_grad;
+    return rows.contiguous();
+  }();
+  Tensor out = empty(table, rows.dtype());
+  with_float(rows.dtype(), name, [&](auto type) {
+    using T = decltype(type);
+    kernels::ScatterAddRowsArgs<T> args;
+    args.count = index.numel(), args.table_rows = table[0];
+    args.cols = table[0] ? out.numel() / table[0] : 0;
+    args.rows = dense.data<T>(), args.index = index.data<int64_t>(), args.out = out.data<T>();
+    kernels::scatter_add_rows(args);
+  });
+  if (needs_grad(rows))
+    set_gradient(
+        name, out, {&rows},
+        [name, index = Saved(index), s = rows.shape()](GradContext& c) {
+          c.set(0, take_rows(name, c.grad(), index.get(c), {index.get(c).numel()}).reshape(s));
+        },
+        Formula::kComposed);
   return out;
 }
 

@@ -41,25 +41,6 @@ Tensor record_view(const char* name, const Tensor& x, Tensor out) {
   return out;
 }
 
-Tensor permute_dims(const Tensor& x, std::span<const int> dims) {
-  Tensor out = alias(x, permute_layout(x.layout(), dims));
-  if (needs_grad(x)) {
-    int inverse[kMaxDims] = {};
-    for (size_t i = 0; i < dims.size(); ++i) inverse[dims[i]] = static_cast<int>(i);
-    Dims back;
-    for (size_t i = 0; i < dims.size(); ++i) back.push_back(inverse[i]);
-    set_gradient(
-        "permute", out, {&x},
-        [back](GradContext& c) {
-          int order[kMaxDims];
-          for (int i = 0; i < back.rank(); ++i) order[i] = static_cast<int>(back[i]);
-          c.set(0, permute_dims(c.grad(), {order, static_cast<size_t>(back.rank())}));
-        },
-        Formula::kComposed);
-  }
-  return out;
-}
-
 // Every step-th of dimension dim, from start on.
 struct Range {
   int dim;
@@ -93,6 +74,25 @@ Tensor put_back(const Tensor& g, const Shape& shape, const Range& range) {
 }
 
 }  // namespace
+
+Tensor permute_dims(const Tensor& x, std::span<const int> dims) {
+  Tensor out = alias(x, permute_layout(x.layout(), dims));
+  if (needs_grad(x)) {
+    int inverse[kMaxDims] = {};
+    for (size_t i = 0; i < dims.size(); ++i) inverse[dims[i]] = static_cast<int>(i);
+    Dims back;
+    for (size_t i = 0; i < dims.size(); ++i) back.push_back(inverse[i]);
+    set_gradient(
+        "permute", out, {&x},
+        [back](GradContext& c) {
+          int order[kMaxDims];
+          for (int i = 0; i < back.rank(); ++i) order[i] = static_cast<int>(back[i]);
+          c.set(0, permute_dims(c.grad(), {order, static_cast<size_t>(back.rank())}));
+        },
+        Formula::kComposed);
+  }
+  return out;
+}
 
 Tensor Tensor::view(const Shape& asked) const {
   const Shape to = resolve_shape(*this, asked, "view");

@@ -144,10 +144,6 @@ TEST(OpSuite, GradientsEqualCentralDifferencesInF64) {
 
 // Whose gradients cannot be differentiated yet.
 const std::set<std::string> kFirstOnly = {
-    "embedding",
-    "index_select",
-    "gather",
-    //
 };
 
 // The gradients of sum(output * weights) as one vector, differentiable by the inputs and, the last
