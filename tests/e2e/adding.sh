@@ -20,8 +20,8 @@ check 'the page has an operation, a layer, an optimizer, a data set and a progra
 # What the build does with a new file of ops/.
 sources=$(printf '%s;' "$home"/tinytorch/ops/*.cpp)$TEST_TMP/tinytorch/ops/softsign.cpp
 check 'the op table finds the operation' cmake "-DSOURCES=$sources" \
-  "-DOUTPUT=$TEST_TMP/op_table.inc" -P "$home/cmake/op_table.cmake"
-check 'it is in it' grep -qx 'TINYTORCH_OPS(softsign)' op_table.inc
+  "-DOUTPUT=$TEST_TMP/tinytorch/ops/op_table.inc" -P "$home/cmake/op_table.cmake"
+check 'it is in it' grep -qx 'TINYTORCH_OPS(softsign)' tinytorch/ops/op_table.inc
 # shellcheck disable=SC2317  # called through check
 compile() {
   ${CXX:-c++} -std=c++20 -O1 -ffp-contract=off -Wall -Wextra -Wshadow -Werror -I"$TEST_TMP" \

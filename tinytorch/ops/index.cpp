@@ -1,13 +1,10 @@
 // Choosing elements by index or mask.
-#include "tinytorch/kernels/index.h"
+#include "tinytorch/ops/index_rows.h"
 
-#include "tinytorch/ops/common.h"
+#include "tinytorch/kernels/index.h"
 
 namespace tinytorch {
 
-namespace {
-
-// Index tensors as contiguous i64.
 Tensor as_index(const Tensor& index, const char* op) {
   if (index.dtype() != DType::kI64 && index.dtype() != DType::kI32)
     raise<DTypeError>("{}: the index {} must be i64 or i32. Hint: to(DType::kI64).", op,
@@ -23,9 +20,24 @@ void check_range(const Tensor& index, int64_t size, const char* op, const Tensor
                       p[bad], bad, dim, describe(x), size);
 }
 
-Tensor add_rows(const char* name, const Tensor& rows, const Tensor& index, const Shape& table);
+Tensor places(const Tensor& index, const Shape& shape, int dim) {
+  const Strides steps = contiguous_strides(shape);
+  Tensor flat = empty({index.numel()}, DType::kI64);
+  const int64_t* from = index.data<int64_t>();
+  int64_t* to = flat.data<int64_t>();
+  Dims at = Dims::filled(shape.rank(), 0);
+  for (int64_t k = 0; k < index.numel(); ++k) {
+    int64_t place = 0;
+    for (int i = 0; i < shape.rank(); ++i) place += (i == dim ? from[k] : at[i]) * steps[i];
+    to[k] = place;
+    for (int i = shape.rank() - 1; i >= 0; --i) {
+      if (++at[i] < index.shape()[i]) break;
+      at[i] = 0;
+    }
+  }
+  return flat;
+}
 
-// out[i, :] = table[index[i], :] for a table of any rank; its first dimension is indexed.
 Tensor take_rows(const char* name, const Tensor& table, const Tensor& index,
                  const Shape& index_shape) {
   const Tensor dense = [&] {
@@ -50,13 +62,39 @@ Tensor take_rows(const char* name, const Tensor& table, const Tensor& index,
   return out;
 }
 
-// The gradient of take_rows: a table of that shape with row i of g added to its row index[i], in
-// the order of i. Its own gradient takes the rows again.
+namespace {
+
+// Without a kernel: integers have no gradient, and nobody waits for them.
+Tensor add_integer_rows(const char* name, const Tensor& rows, const Tensor& index,
+                        const Shape& table) {
+  Tensor out = zeros(table, rows.dtype());
+  const int64_t cols = table[0] ? out.numel() / table[0] : 0;
+  const auto run = [&](auto type) {
+    using T = decltype(type);
+    for (int64_t i = 0; i < index.numel(); ++i) {
+      T* to = out.data<T>() + index.data<int64_t>()[i] * cols;
+      for (int64_t c = 0; c < cols; ++c)
+        to[c] = static_cast<T>(to[c] + rows.data<T>()[i * cols + c]);
+    }
+  };
+  if (rows.dtype() == DType::kI64)
+    run(int64_t{});
+  else if (rows.dtype() == DType::kI32)
+    run(int32_t{});
+  else
+    raise<DTypeError>("{}: no kernel for {}. Hint: to(DType::kI64).", name,
+                      dtype_name(rows.dtype()));
+  return out;
+}
+
+}  // namespace
+
 Tensor add_rows(const char* name, const Tensor& rows, const Tensor& index, const Shape& table) {
   const Tensor dense = [&] {
     const NoGrad no_grad;
     return rows.contiguous();
   }();
+  if (!is_floating(rows.dtype())) return add_integer_rows(name, dense, index, table);
   Tensor out = empty(table, rows.dtype());
   with_float(rows.dtype(), name, [&](auto type) {
     using T = decltype(type);
@@ -75,8 +113,6 @@ Tensor add_rows(const char* name, const Tensor& rows, const Tensor& index, const
         Formula::kComposed);
   return out;
 }
-
-}  // namespace
 
 Tensor embedding(const Tensor& weight, const Tensor& index) {
   if (weight.dim() != 2)
@@ -108,22 +144,7 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
         describe(index), describe(x), d);
   if (x.dim() == 0) return gather(x.reshape({1}), 0, index.reshape({1})).reshape({});
   check_range(chosen, x.shape()[d], "gather", x, d);
-  // Place of each chosen element in the row-major order of x.
-  const Strides steps = contiguous_strides(x.shape());
-  Tensor flat = empty({chosen.numel()}, DType::kI64);
-  const int64_t* from = chosen.data<int64_t>();
-  int64_t* to = flat.data<int64_t>();
-  Dims at = Dims::filled(x.dim(), 0);
-  for (int64_t k = 0; k < chosen.numel(); ++k) {
-    int64_t place = 0;
-    for (int i = 0; i < x.dim(); ++i) place += (i == d ? from[k] : at[i]) * steps[i];
-    to[k] = place;
-    for (int i = x.dim() - 1; i >= 0; --i) {
-      if (++at[i] < index.shape()[i]) break;
-      at[i] = 0;
-    }
-  }
-  return take_rows("gather", x.reshape({x.numel()}), flat, index.shape());
+  return take_rows("gather", x.reshape({x.numel()}), places(chosen, x.shape(), d), index.shape());
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {

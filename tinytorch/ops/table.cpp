@@ -7,7 +7,7 @@
 namespace tinytorch {
 
 #define TINYTORCH_OPS(name) std::span<const OpInfo> name##_ops();
-#include "op_table.inc"
+#include "tinytorch/ops/op_table.inc"
 #undef TINYTORCH_OPS
 
 std::span<const OpInfo* const> all_ops() {
@@ -15,7 +15,7 @@ std::span<const OpInfo* const> all_ops() {
     std::vector<const OpInfo*> list;
     for (const auto family : {
 #define TINYTORCH_OPS(name) name##_ops,
-#include "op_table.inc"
+#include "tinytorch/ops/op_table.inc"
 #undef TINYTORCH_OPS
          })
       for (const OpInfo& op : family()) list.push_back(&op);
