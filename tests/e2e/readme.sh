@@ -30,6 +30,7 @@ sed -n 's/^    {"\([A-Z][A-Za-z0-9]*\)".*/\1/p' tinytorch/config/layers.cpp | so
 sed -n '/^### `\[\[model.layers/,/^## /p' docs/config.md | grep '^| `[A-Z]' | cut -d '|' -f 2 |
   grep -oE '[A-Z][A-Za-z0-9]*' | sort >"$TEST_TMP/told_types"
 check 'docs/config.md has every layer' cmp "$TEST_TMP/types" "$TEST_TMP/told_types"
+check 'docs/operations.md is the table of operations' sh -c './tito ops --markdown | cmp - docs/operations.md'
 for file in examples/*.toml; do
   check "$file is taken" sh -c './tito train "$1" data.name="$2" train.max_steps=1 train.out="$3"' sh \
     "$file" "$(case $file in *cnn*) echo fashion-mnist-small ;; *gpt*) echo persuasion ;; *) echo digits ;; esac)" \
