@@ -169,7 +169,8 @@ const OpInfo kTable[] = {
     {"mish", "mish(x)", "x tanh(softplus(x))", "of its parts", "of its parts", "pointwise",
      samples<mish>, cost<46>},
     {"hardsigmoid", "hardsigmoid(x)", "x/6 + 1/2 in [0, 1]", "g/6 in [-3, 3], else 0", "x/6 + 1/2",
-     "pointwise", samples<hardsigmoid>, cost<4>},
+     "pointwise", samples<hardsigmoid>, cost<4>, nullptr, 1e-6, true,
+     "gradient g/6, not 0, at -3 and 3"},
     {"hardswish", "hardswish(x)", "x hardsigmoid(x)", "of its parts", "of its parts", "pointwise",
      samples<hardswish>, cost<5>},
 };
