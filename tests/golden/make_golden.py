@@ -5,11 +5,12 @@
     build/release/dump_samples /tmp/samples.safetensors
     /usr/bin/python3 tests/golden/make_golden.py ops /tmp/samples.safetensors
     /usr/bin/python3 tests/golden/make_golden.py models
+    /usr/bin/python3 tests/golden/make_golden.py layers
     /usr/bin/python3 tests/golden/make_golden.py optim
 
 `ops` computes every sample of the op table and every case of random_cases.cpp in f64: output and the gradients of all floating inputs
 for an output gradient of 0.25 + (7 i mod 11) / 8. `models` computes the ready models from weights
-that both sides draw with splitmix64, `optim` what optimizers and schedules make of numbers that
+that both sides draw with splitmix64, `layers` single layers, `optim` what optimizers and schedules make of numbers that
 are drawn the same way. The tests read the files; they need no PyTorch.
 """
 import json
@@ -445,6 +446,9 @@ if __name__ == "__main__":
     elif len(sys.argv) == 2 and sys.argv[1] == "models":
         from golden_models import make_models
         make_models(HERE, write_safetensors)
+    elif len(sys.argv) == 2 and sys.argv[1] == "layers":
+        from golden_layers import make_layers
+        make_layers(HERE, write_safetensors)
     elif len(sys.argv) == 2 and sys.argv[1] == "optim":
         from golden_optim import make_optim
         make_optim(HERE, write_safetensors)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <type_traits>
 
 #include "tinytorch/config/experiment.h"
 #include "tinytorch/config/suggest.h"
@@ -11,7 +12,11 @@
 #include "tinytorch/nn/attention.h"
 #include "tinytorch/nn/conv.h"
 #include "tinytorch/nn/linear.h"
+#include "tinytorch/nn/multihead_attention.h"
 #include "tinytorch/nn/norm.h"
+#include "tinytorch/nn/normalization.h"
+#include "tinytorch/nn/recurrent.h"
+#include "tinytorch/nn/transposed_conv.h"
 
 namespace tinytorch {
 
@@ -100,17 +105,28 @@ ModulePtr linear(const LayerConfig& c) {
   return nn::make<nn::Linear>(in, out, c.flag("bias", true));
 }
 
-ModulePtr conv2d(const LayerConfig& c) {
-  nn::Conv2d::Options o;
+// `more` reads the options that only some convolutions have.
+template <class Conv, class More>
+ModulePtr any_conv(const LayerConfig& c, More more) {
+  typename Conv::Options o;
   const int64_t in = c.input_size("in_channels", 1), out = c.size("out_channels"),
                 kernel = c.size("kernel_size");
   o.stride = c.size("stride", 1), o.padding = c.size("padding", 0, 0);
+  more(o);
   o.dilation = c.size("dilation", 1), o.groups = c.size("groups", 1);
   o.bias = c.flag("bias", true);
   if (in % o.groups != 0 || out % o.groups != 0)
     c.refuse("groups",
              format_text("{} groups do not divide {} and {} channels.", o.groups, in, out));
-  return nn::make<nn::Conv2d>(in, out, kernel, o);
+  return nn::make<Conv>(in, out, kernel, o);
+}
+template <class Conv>
+ModulePtr conv(const LayerConfig& c) {
+  return any_conv<Conv>(c, [](auto&) {});
+}
+ModulePtr conv_transpose2d(const LayerConfig& c) {
+  return any_conv<nn::ConvTranspose2d>(
+      c, [&](auto& o) { o.output_padding = c.size("output_padding", 0, 0); });
 }
 
 template <class Pool>
@@ -123,10 +139,57 @@ ModulePtr adaptive_avg_pool2d(const LayerConfig& c) {
   return nn::make<nn::AdaptiveAvgPool2d>(c.size("output_size"));
 }
 
-ModulePtr batch_norm2d(const LayerConfig& c) {
+template <class Norm>
+ModulePtr batch_norm(const LayerConfig& c) {
   const int64_t channels = c.input_size("num_features", 1);
   const double eps = c.number("eps", 1e-5);
-  return nn::make<nn::BatchNorm2d>(channels, eps, c.number("momentum", 0.1));
+  return nn::make<Norm>(channels, eps, c.number("momentum", 0.1));
+}
+
+ModulePtr group_norm(const LayerConfig& c) {
+  const int64_t groups = c.size("num_groups"), channels = c.input_size("num_channels", 1);
+  if (channels % groups != 0)
+    c.refuse("num_groups", format_text("{} groups do not divide {} channels.", groups, channels));
+  const double eps = c.number("eps", 1e-5);
+  return nn::make<nn::GroupNorm>(groups, channels, eps, c.flag("affine", true));
+}
+
+ModulePtr rms_norm(const LayerConfig& c) {
+  const int64_t features = c.input_size("normalized_shape", -1);
+  return nn::make<nn::RMSNorm>(Shape{features}, c.number("eps", 0x1p-23));
+}
+
+// Samples come first: batch_first is true.
+template <class Layer>
+ModulePtr recurrent(const LayerConfig& c) {
+  nn::RecurrentOptions o;
+  const int64_t in = c.input_size("input_size", -1), hidden = c.size("hidden_size");
+  o.num_layers = c.size("num_layers", 1), o.bias = c.flag("bias", true);
+  o.dropout = c.number("dropout", 0);
+  if (!(o.dropout >= 0 && o.dropout <= 1))
+    c.refuse("dropout", format_text("{} is no probability.", o.dropout));
+  o.bidirectional = c.flag("bidirectional", false);
+  o.batch_first = true;
+  if constexpr (std::is_same_v<Layer, nn::RNN>)
+    return nn::make<nn::RNN>(in, hidden, o,
+                             c.choice("nonlinearity", {"tanh", "relu"}, "tanh") == "relu"
+                                 ? nn::RNN::Nonlinearity::kRelu
+                                 : nn::RNN::Nonlinearity::kTanh);
+  else
+    return nn::make<Layer>(in, hidden, o);
+}
+
+// Self-attention without a mask.
+ModulePtr multihead_attention(const LayerConfig& c) {
+  nn::MultiheadAttention::Options o;
+  const int64_t features = c.input_size("embed_dim", -1), heads = c.size("num_heads");
+  if (features % heads != 0)
+    c.refuse("num_heads", format_text("{} heads cannot share {} features.", heads, features));
+  o.dropout = c.number("dropout", 0), o.bias = c.flag("bias", true);
+  if (!(o.dropout >= 0 && o.dropout <= 1))
+    c.refuse("dropout", format_text("{} is no probability.", o.dropout));
+  o.batch_first = true;
+  return nn::make<nn::MultiheadAttention>(features, heads, o);
 }
 
 ModulePtr layer_norm(const LayerConfig& c) {
@@ -146,8 +209,22 @@ ModulePtr gelu(const LayerConfig& c) {
                                 : GeluForm::kErf);
 }
 
-ModulePtr softmax(const LayerConfig& c) {
-  return nn::make<nn::Softmax>(c.integer("dim", -1));
+template <class Activation>
+ModulePtr over_dim(const LayerConfig& c) {
+  return nn::make<Activation>(c.integer("dim", -1));
+}
+
+ModulePtr leaky_relu(const LayerConfig& c) {
+  return nn::make<nn::LeakyReLU>(c.number("negative_slope", 0.01));
+}
+
+ModulePtr elu(const LayerConfig& c) {
+  return nn::make<nn::ELU>(c.number("alpha", 1));
+}
+
+ModulePtr softplus(const LayerConfig& c) {
+  const double beta = c.number("beta", 1);
+  return nn::make<nn::Softplus>(beta, c.number("threshold", 20));
 }
 
 ModulePtr dropout(const LayerConfig& c) {
@@ -164,13 +241,22 @@ ModulePtr flatten(const LayerConfig& c) {
 // PyTorch's names and arguments.
 constexpr LayerType kTypes[] = {
     {"Linear", linear},
-    {"Conv2d", conv2d},
+    {"Conv2d", conv<nn::Conv2d>},
+    {"Conv1d", conv<nn::Conv1d>},
+    {"ConvTranspose2d", conv_transpose2d},
     {"MaxPool2d", pool<nn::MaxPool2d>},
     {"AvgPool2d", pool<nn::AvgPool2d>},
     {"AdaptiveAvgPool2d", adaptive_avg_pool2d},
-    {"BatchNorm2d", batch_norm2d},
+    {"BatchNorm1d", batch_norm<nn::BatchNorm1d>},
+    {"BatchNorm2d", batch_norm<nn::BatchNorm2d>},
     {"LayerNorm", layer_norm},
+    {"GroupNorm", group_norm},
+    {"RMSNorm", rms_norm},
     {"Embedding", embedding},
+    {"RNN", recurrent<nn::RNN>},
+    {"LSTM", recurrent<nn::LSTM>},
+    {"GRU", recurrent<nn::GRU>},
+    {"MultiheadAttention", multihead_attention},
     {"Dropout", dropout},
     {"Flatten", flatten},
     {"ReLU", plain<nn::ReLU>},
@@ -178,7 +264,15 @@ constexpr LayerType kTypes[] = {
     {"SiLU", plain<nn::SiLU>},
     {"Tanh", plain<nn::Tanh>},
     {"Sigmoid", plain<nn::Sigmoid>},
-    {"Softmax", softmax},
+    {"LeakyReLU", leaky_relu},
+    {"ELU", elu},
+    {"SELU", plain<nn::SELU>},
+    {"Softplus", softplus},
+    {"Mish", plain<nn::Mish>},
+    {"Hardsigmoid", plain<nn::Hardsigmoid>},
+    {"Hardswish", plain<nn::Hardswish>},
+    {"Softmax", over_dim<nn::Softmax>},
+    {"LogSoftmax", over_dim<nn::LogSoftmax>},
     {"Identity", plain<nn::Identity>},
 };
 

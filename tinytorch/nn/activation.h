@@ -1,5 +1,6 @@
 #pragma once
 #include "tinytorch/nn/module.h"
+#include "tinytorch/ops/math.h"
 #include "tinytorch/ops/ops.h"
 
 namespace tinytorch::nn {
@@ -19,6 +20,10 @@ TINYTORCH_ACTIVATION(ReLU, relu(x));
 TINYTORCH_ACTIVATION(Tanh, tanh(x));
 TINYTORCH_ACTIVATION(Sigmoid, sigmoid(x));
 TINYTORCH_ACTIVATION(SiLU, silu(x));
+TINYTORCH_ACTIVATION(SELU, selu(x));
+TINYTORCH_ACTIVATION(Mish, mish(x));
+TINYTORCH_ACTIVATION(Hardsigmoid, hardsigmoid(x));
+TINYTORCH_ACTIVATION(Hardswish, hardswish(x));
 TINYTORCH_ACTIVATION(Identity, x);
 #undef TINYTORCH_ACTIVATION
 
@@ -30,11 +35,51 @@ class GELU : public Module {
   const GeluForm form;
 };
 
+class LeakyReLU : public Module {
+ public:
+  explicit LeakyReLU(double negative_slope = 0.01) : slope_(negative_slope) {}
+  Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
+  const char* kind() const override { return "LeakyReLU"; }
+
+ private:
+  double slope_;
+};
+
+class ELU : public Module {
+ public:
+  explicit ELU(double alpha = 1) : alpha_(alpha) {}
+  Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
+  const char* kind() const override { return "ELU"; }
+
+ private:
+  double alpha_;
+};
+
+class Softplus : public Module {
+ public:
+  explicit Softplus(double beta = 1, double threshold = 20) : beta_(beta), threshold_(threshold) {}
+  Tensor forward(const Tensor& x) override { return softplus(x, beta_, threshold_); }
+  const char* kind() const override { return "Softplus"; }
+
+ private:
+  double beta_, threshold_;
+};
+
 class Softmax : public Module {
  public:
   explicit Softmax(int64_t dim = -1) : dim_(dim) {}
   Tensor forward(const Tensor& x) override { return softmax(x, dim_); }
   const char* kind() const override { return "Softmax"; }
+
+ private:
+  int64_t dim_;
+};
+
+class LogSoftmax : public Module {
+ public:
+  explicit LogSoftmax(int64_t dim = -1) : dim_(dim) {}
+  Tensor forward(const Tensor& x) override { return log_softmax(x, dim_); }
+  const char* kind() const override { return "LogSoftmax"; }
 
  private:
   int64_t dim_;

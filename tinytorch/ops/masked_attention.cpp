@@ -25,9 +25,10 @@ Tensor rows_without_keys(const Tensor& scores) {
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    const Tensor& mask) {
+                                    const Tensor& mask, double dropout_p) {
   const char* op = "scaled_dot_product_attention";
-  if (!mask.defined() && q.dim() <= 4 && v.shape() == k.shape() && q.dim() == k.dim()) {
+  if (!mask.defined() && dropout_p == 0 && q.dim() <= 4 && v.shape() == k.shape() &&
+      q.dim() == k.dim()) {
     bool alike = true;  // what the kernel takes
     for (int i = 0; i + 2 < q.dim(); ++i) alike = alike && q.shape()[i] == k.shape()[i];
     if (alike) return scaled_dot_product_attention(q, k, v, /*causal=*/false);
@@ -51,8 +52,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                           : scores + mask;
   }
   const Tensor dead = rows_without_keys(scores);
-  if (!dead.defined()) return matmul(softmax(scores), v);
-  return matmul(masked_fill(softmax(masked_fill(scores, dead, 0)), dead, 0), v);
+  const Tensor p = dead.defined() ? masked_fill(softmax(masked_fill(scores, dead, 0)), dead, 0)
+                                  : softmax(scores);
+  return matmul(dropout(p, dropout_p, dropout_p > 0), v);
 }
 
 // ---- the table
@@ -103,7 +105,7 @@ Cost cost(const Sample& s, const Tensor& out) {
 }
 
 const OpInfo kTable[] = {
-    {"masked_attention", "scaled_dot_product_attention(q, k, v, mask)",
+    {"masked_attention", "scaled_dot_product_attention(q, k, v, mask, dropout_p)",
      "softmax(q k^T / sqrt(d) + mask) v; a bool mask hides where it is false",
      "dv = p^T g; ds = p (g v^T - rowsum(g y)); dq = ds k; dk = ds^T q; dmask = ds",
      "q, k, v, the scores and their softmax", "", samples, cost, errors, 1e-6, true,

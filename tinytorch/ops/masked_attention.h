@@ -8,9 +8,10 @@ namespace tinytorch {
 // sizes broadcast. mask broadcasts to (..., tq, tk): bool, true where a query may attend to a key,
 // or numbers of q's dtype that are added to the scores (-infinity hides). An undefined mask hides
 // nothing. A query that may attend to no key gives zeros, and no gradient goes through it: as in
-// PyTorch from 2.5 on (NaN before). The scores are stored: tq x tk numbers a head. ShapeError,
-// DTypeError.
+// PyTorch from 2.5 on (NaN before). With
+// dropout_p weights are dropped, whatever the mode of a module: 0 for evaluation. The scores are
+// stored: tq x tk numbers a head. ShapeError, DTypeError.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    const Tensor& mask);
+                                    const Tensor& mask, double dropout_p = 0);
 
 }  // namespace tinytorch

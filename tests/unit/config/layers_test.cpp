@@ -111,5 +111,59 @@ TEST(Layers, ErrorsNameTheLayerAndWhatToDo) {
             std::string::npos);
 }
 
+// Each in a stack that leaves out what follows from the input; names and sizes of parameters show
+// that its arguments arrived.
+TEST(Layers, SequencesNormsAndActivations) {
+  const struct {
+    const char* input;
+    const char* layer;
+    Shape output;
+    int64_t parameters;
+  } cases[] = {
+      {"[4, 9]", "type='Conv1d'\nout_channels=6\nkernel_size=3\nstride=2\ngroups=2", {1, 6, 4}, 42},
+      {"[4, 3, 3]",
+       "type='ConvTranspose2d'\nout_channels=2\nkernel_size=3\nstride=2\noutput_padding=1\nbias="
+       "false",
+       {1, 2, 8, 8},
+       72},
+      {"[5, 2]", "type='BatchNorm1d'", {1, 5, 2}, 10},
+      {"[6, 2]", "type='GroupNorm'\nnum_groups=3", {1, 6, 2}, 12},
+      {"[6, 2]", "type='GroupNorm'\nnum_groups=3\naffine=false", {1, 6, 2}, 0},
+      {"[6, 2]", "type='RMSNorm'", {1, 6, 2}, 2},
+      {"[7, 3]", "type='LSTM'\nhidden_size=5\nnum_layers=2\nbidirectional=true", {1, 7, 10}, 1080},
+      {"[7, 3]", "type='GRU'\nhidden_size=4\nbias=false", {1, 7, 4}, 84},
+      {"[7, 3]", "type='RNN'\nhidden_size=4\nnonlinearity='relu'", {1, 7, 4}, 36},
+      {"[7, 6]", "type='MultiheadAttention'\nnum_heads=2", {1, 7, 6}, 168},
+      {"[3]", "type='LeakyReLU'\nnegative_slope=0.5", {1, 3}, 0},
+      {"[3]", "type='ELU'\nalpha=0.5", {1, 3}, 0},
+      {"[3]", "type='Softplus'\nbeta=2", {1, 3}, 0},
+      {"[3]", "type='LogSoftmax'", {1, 3}, 0}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.layer);
+    Config config = Config::parse(
+        std::string("[model]\ninput_shape=") + c.input + "\n[[model.layers]]\n" + c.layer,
+        "e.toml");
+    const auto model = make_model(config);
+    config.reject_unknown();
+    const auto sizes = config.get<std::vector<int64_t>>("model.input_shape");
+    Shape input = {1};
+    for (const int64_t n : sizes) input.push_back(n);
+    model->eval();
+    EXPECT_EQ((*model)(ones(input)).shape(), c.output);
+    EXPECT_EQ(model->parameter_count(), c.parameters);
+  }
+  const std::string start = "[model]\ninput_shape=[4]\n[[model.layers]]\n";
+  Config slope = Config::parse(start + "type='leaky_relu'\nnegative_slope=0.5", "e.toml");
+  EXPECT_EQ((*make_model(slope))(full({1}, -4)).item(), -2);
+  EXPECT_NE(
+      error_of("[model]\ninput_shape=[4, 3]\n[[model.layers]]\ntype='GroupNorm'\nnum_groups=3")
+          .find("model.layers.0.num_groups: 3 groups do not divide 4 channels"),
+      std::string::npos);
+  EXPECT_NE(error_of("[model]\ninput_shape=[2, 4]\n[[model.layers]]\ntype='MultiheadAttention'\n"
+                     "num_heads=3")
+                .find("model.layers.0.num_heads: 3 heads cannot share 4 features"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace tinytorch
