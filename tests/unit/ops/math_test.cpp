@@ -47,6 +47,19 @@ TEST(Math, PowKeepsIntegersAndFollowsPromotion) {
   EXPECT_EQ(pow(leaf({2}).to(DType::kBF16), 1.5).dtype(), DType::kBF16);
 }
 
+TEST(Math, ATensorWithoutDimensionsWidensOnlyToAnotherKind) {
+  const Tensor f32 = ones({2}), f64 = ones({2}, DType::kF64), i32 = ones({2}, DType::kI32);
+  const Tensor one = scalar_tensor(1, DType::kF64), whole = scalar_tensor(1, DType::kI64);
+  EXPECT_EQ(maximum(f32, one).dtype(), DType::kF32);
+  EXPECT_EQ(maximum(one, f32).dtype(), DType::kF32);
+  EXPECT_EQ(maximum(one, ones({2, 2})).dtype(), DType::kF32);
+  EXPECT_EQ(maximum(whole, i32).dtype(), DType::kI32);
+  EXPECT_EQ(maximum(i32, one).dtype(), DType::kF64);
+  EXPECT_EQ(maximum(one, i32).dtype(), DType::kF64);
+  EXPECT_EQ(maximum(f32, f64).dtype(), DType::kF64);
+  EXPECT_EQ(maximum(one, scalar_tensor(1)).dtype(), DType::kF64);
+}
+
 TEST(Math, GradientsOfPowAtZeroArePyTorchs) {
   for (const DType dtype : {DType::kF32, DType::kF64}) {
     const Tensor x = leaf({0, 0, 0, 0, -2}, dtype), e = leaf({0, 1, 2, 0.5, 3}, dtype);
