@@ -16,6 +16,7 @@ extern const Command kernels_command;
 extern const Command ops_command;
 extern const Command doctor_command;
 extern const Command selftest_command;
+extern const Command python_command;
 extern const Command init_command;
 extern const Command start_command;
 extern const Command test_command;
@@ -41,7 +42,7 @@ const std::vector<const Command*>& all_commands() {
       &selftest_command, &init_command,    &start_command,   &test_command,     &hint_command,
       &predict_command,  &measure_command, &reset_command,   &solution_command, &status_command,
       &debug_command,    &export_command,  &update_command,  &watch_command,    &milestone_command,
-      &course_command,   &release_command, &grade_command,
+      &course_command,   &release_command, &grade_command,   &python_command,
   };
   return commands;
 }

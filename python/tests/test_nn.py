@@ -1,0 +1,504 @@
+"""Networks, optimizers and data: alone, and against PyTorch where it is installed."""
+
+import copy
+import os
+import tempfile
+import unittest
+
+import numpy as np
+from common import TestCase, tt
+
+from tinytorch import nn, optim
+from tinytorch.nn import functional as F
+
+try:
+    import torch
+except ImportError:
+    torch = None
+needs_torch = unittest.skipIf(torch is None, "PyTorch is not installed")
+
+
+class Net(nn.Module):
+    """What a user writes: children, a parameter of its own, a buffer, a shared weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])
+        self.norm = nn.LayerNorm(4)
+        self.scale = nn.Parameter(tt.ones(1))
+        self.register_buffer("shift", tt.zeros(4))
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, index, double=False):
+        x = self.embed(index)
+        for block in self.blocks:
+            x = x + F.gelu(block(x))
+        x = self.norm(x) * self.scale + self.shift
+        return self.head(x) * (2 if double else 1)
+
+
+class Modules(TestCase):
+    def test_names_and_sharing(self):
+        net = Net()
+        self.assertEqual([n for n, _ in net.named_parameters()], [
+            "scale", "embed.weight", "blocks.0.weight", "blocks.0.bias", "blocks.1.weight",
+            "blocks.1.bias", "norm.weight", "norm.bias"])
+        self.assertEqual(len(list(net.parameters())), 8)
+        self.assertIn("head.weight", net.state_dict())
+        self.assertIn("shift", net.state_dict())
+        self.assertIs(net.head.weight, net.embed.weight)
+        index = tt.tensor([[1, 2], [3, 1]])
+        self.close(net(index, double=True), net(index).detach().numpy() * 2)
+        net(index).sum().backward()
+        for name, p in net.named_parameters():
+            self.assertIsNotNone(p.grad, name)
+        net.zero_grad()
+        self.assertTrue(all(p.grad is None for p in net.parameters()))
+        self.assertIn("(0): Linear(in_features=4, out_features=4, bias=True)", repr(net))
+
+    def test_modes(self):
+        net = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Dropout(0.5)))
+        x = tt.ones(4, 3)
+        net.eval()
+        self.assertFalse(net[1][0].training)
+        self.same(net(x).detach(), net[0](x).detach())
+        net.train()
+        self.assertTrue(net[1][0].training)
+        self.assertFalse(np.array_equal(net(x).detach().numpy(), net[0](x).detach().numpy()))
+        net.double()
+        self.assertEqual(net(x.double()).dtype, tt.float64)
+
+    def test_state_goes_in_and_out_of_files(self):
+        net, other = Net(), Net()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "net.safetensors")
+            tt.save_file(net.state_dict(), path, {"epoch": "3"})
+            self.assertEqual(tt.serialization.load_metadata(path), {"epoch": "3"})
+            other.load_state_dict(tt.load(path))
+            for name, value in net.state_dict().items():
+                self.same(other.state_dict()[name], value)
+            with self.assertRaises(OSError):
+                tt.load_file(os.path.join(folder, "none"))
+            with self.assertRaises(ValueError):
+                tt.save(net, path)
+        self.assertIs(other.head.weight, other.embed.weight)
+        state = net.state_dict()
+        del state["scale"]
+        state["more"] = tt.ones(1)
+        with self.assertRaisesRegex(RuntimeError, "scale.*more"):
+            other.load_state_dict(state)
+        report = other.load_state_dict(state, strict=False)
+        self.assertEqual((report.missing_keys, report.unexpected_keys), (["scale"], ["more"]))
+        with self.assertRaisesRegex(ValueError, "'shift' is .3. .* .4."):
+            other.load_state_dict({**net.state_dict(), "shift": tt.ones(3)})
+
+    def test_sequential_fuses_without_changing_values(self):
+        tt.manual_seed(1)
+        net = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3),
+            nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 8), nn.GELU(),
+            nn.Linear(8, 3))
+        x = tt.randn(2, 1, 12, 12)
+        plain = copy.deepcopy(net)
+        for child in plain:
+            child.register_forward_hook(lambda module, args, out: None)
+        calls = []
+        handle = plain[1].register_forward_hook(lambda module, args, out: calls.append(out.shape))
+        a, b = net(x), plain(x)
+        self.close(a, b)
+        handle.remove()
+        a.square().sum().backward()
+        b.square().sum().backward()
+        self.assertEqual(calls, [(2, 4, 12, 12)])
+        for p, q in zip(net.parameters(), plain.parameters()):
+            self.close(p.grad, q.grad, 1e-4)
+
+    def test_a_seed_gives_the_weights_that_cpp_gives(self):
+        tt.manual_seed(5)
+        ours = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2))
+        tt.manual_seed(5)
+        native = nn.make_model("mlp", layers=[6, 5, 2])
+        self.assertEqual([n for n, _ in native.named_parameters()],
+                         [n for n, _ in ours.named_parameters()])
+        for a, b in zip(ours.parameters(), native.parameters()):
+            self.same(a.detach(), b.detach())
+
+    def test_models_of_the_library_learn_and_change_as_any_other(self):
+        tt.manual_seed(0)
+        model = nn.make_model("gpt", n_layer=1, n_head=2, n_embd=16, block_size=8, vocab_size=11)
+        tokens = tt.randint(0, 11, (2, 8))
+        optimizer = optim.AdamW(model.parameters(), lr=1e-2)
+        losses = []
+        for _ in range(20):
+            loss = F.cross_entropy(model(tokens).view(-1, 11), tokens.view(-1))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        self.assertLess(losses[-1], losses[0] / 2)
+        other = nn.make_model("gpt", n_layer=1, n_head=2, n_embd=16, block_size=8, vocab_size=11)
+        other.load_state_dict(model.state_dict())
+        self.same(other(tokens).detach(), model(tokens).detach())
+        with self.assertRaisesRegex(ValueError, "layer_count.*n_layer"):
+            nn.make_model("gpt", layer_count=3)
+
+    def test_mistakes(self):
+        with self.assertRaisesRegex(ValueError, "does not fit weight"):
+            nn.Linear(3, 4)(tt.ones(2, 5))
+        with self.assertRaisesRegex(IndexError, "label|class|target"):
+            F.cross_entropy(tt.zeros(2, 3), tt.tensor([0, 3]))
+        with self.assertRaisesRegex(AttributeError, "super"):
+            class Forgot(nn.Module):
+                def __init__(self):
+                    self.a = nn.Linear(1, 1)
+            Forgot()
+        with self.assertRaisesRegex(TypeError, "weight is a parameter"):
+            nn.Linear(1, 1).weight = tt.ones(1, 1)
+        with self.assertRaisesRegex(RuntimeError, "retain_graph"):
+            loss = (tt.ones(2, requires_grad=True) ** 2).sum() if hasattr(tt.Tensor, "__pow__") \
+                else tt.ones(2, requires_grad=True).square().sum()
+            loss.backward()
+            loss.backward()
+
+
+class Autograd(TestCase):
+    def test_grad(self):
+        x = tt.tensor([1.0, 2], dtype=tt.float64, requires_grad=True)
+        y = tt.tensor([3.0, 4], dtype=tt.float64, requires_grad=True)
+        out = (x * x * y).sum()
+        gx, gy = tt.autograd.grad(out, (x, y), create_graph=True)
+        self.close(gx, [6, 16])
+        self.close(gy, [1, 4])
+        (gxx,) = tt.autograd.grad(gx.sum(), x)
+        self.close(gxx, [6, 8])
+        self.assertIsNone(x.grad)
+        z = tt.ones(1, requires_grad=True)
+        with self.assertRaisesRegex(RuntimeError, "allow_unused"):
+            tt.autograd.grad((x * 2).sum(), [x, z])
+        self.assertIsNone(tt.autograd.grad((x * 2).sum(), [x, z], allow_unused=True)[1])
+        (weighted,) = tt.autograd.grad(x * 2, x, grad_outputs=tt.tensor([1.0, 10]).double())
+        self.close(weighted, [2, 20])
+
+    def test_modes(self):
+        x = tt.ones(1, requires_grad=True)
+        with tt.no_grad():
+            self.assertFalse((x * 2).requires_grad)
+            with tt.enable_grad():
+                self.assertTrue((x * 2).requires_grad)
+            self.assertFalse(tt.is_grad_enabled())
+        self.assertTrue((x * 2).requires_grad)
+
+        @tt.no_grad()
+        def inside():
+            return (x * 2).requires_grad
+
+        self.assertFalse(inside())
+        with tt.set_grad_enabled(False):
+            self.assertFalse(tt.is_grad_enabled())
+        self.assertTrue(tt.is_grad_enabled())
+        tt.set_grad_enabled(False)
+        self.assertFalse(tt.is_grad_enabled())
+        tt.set_grad_enabled(True)
+        with self.assertRaises(ZeroDivisionError), tt.no_grad():
+            1 / 0
+        self.assertTrue(tt.is_grad_enabled())
+
+    def test_a_long_chain_ends_without_recursion(self):
+        x = tt.ones(1, requires_grad=True)
+        y = x
+        for _ in range(30000):
+            y = y + 1
+        y.backward()
+        self.assertEqual(x.grad.item(), 1)
+        del y
+
+
+class Optimizers(TestCase):
+    def test_groups_options_and_state(self):
+        a, b = (nn.Parameter(tt.ones(2)) for _ in "ab")
+        optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 1.0}], lr=0.5, momentum=0.9)
+        for p in (a, b):
+            p.grad = tt.ones(2)
+        optimizer.step()
+        self.close(a, [0.5, 0.5])
+        self.close(b, [0, 0])
+        optimizer.param_groups[1]["lr"] = 0.0
+        optimizer.param_groups[0]["weight_decay"] = 1.0
+        optimizer.step()  # momentum 0.9 + 1 + decay 0.5 = 2.4 for a
+        self.close(a, [0.5 - 0.5 * 2.4] * 2)
+        self.close(b, [0, 0])
+        state = optimizer.state_dict()
+        self.close(state["state"][0]["momentum_buffer"], [2.4, 2.4])
+        self.assertEqual(state["param_groups"][1]["params"], [1])
+        with self.assertRaisesRegex(ValueError, "same parameter"):
+            optimizer.add_param_group({"params": [a]})
+        with self.assertRaisesRegex(ValueError, "unknown options.*beta"):
+            optim.SGD([{"params": [a], "beta": 1}])
+        with self.assertRaises(ValueError):
+            optim.SGD([])
+
+    def test_clipping(self):
+        p = nn.Parameter(tt.zeros(2))
+        p.grad = tt.tensor([3.0, 4])
+        self.close(nn.utils.clip_grad_norm_([p], 1.0), 5.0)
+        self.close(p.grad, [0.6, 0.8])
+        nn.utils.clip_grad_value_([p], 0.7)
+        self.close(p.grad, [0.6, 0.7])
+
+
+@needs_torch
+class AgainstTorch(TestCase):
+    """The same network here and there: weights move both ways, training gives the same numbers."""
+
+    def pair(self):
+        def build(n):
+            return n.Sequential(
+                # A bias in front of a norm has no gradient but noise, which Adam makes as large as any.
+                n.Conv2d(2, 4, 3, padding=1, bias=False), n.BatchNorm2d(4), n.ReLU(), n.MaxPool2d(2),
+                n.Flatten(), n.Linear(64, 16), n.Tanh(), n.LayerNorm(16), n.Linear(16, 5))
+
+        return build(nn), build(torch.nn)
+
+    def data(self):
+        rng = np.random.default_rng(0)
+        return (rng.standard_normal((12, 2, 8, 8)).astype(np.float32), rng.integers(0, 5, 12))
+
+    def check_training(self, make, steps=4, schedule=None):
+        ours, theirs = self.pair()
+        ours.load_state_dict(theirs.state_dict())
+        a, b = make(optim, ours), make(torch.optim, theirs)
+        sa, sb = (schedule(optim, a), schedule(torch.optim, b)) if schedule else (None, None)
+        x, y = self.data()
+        for _ in range(steps):
+            la = nn.CrossEntropyLoss(label_smoothing=0.1)(ours(tt.tensor(x)), tt.tensor(y))
+            lb = torch.nn.CrossEntropyLoss(label_smoothing=0.1)(theirs(torch.tensor(x)),
+                                                               torch.tensor(y))
+            a.zero_grad()
+            b.zero_grad()
+            la.backward()
+            lb.backward()
+            self.close(la, lb, 1e-4)
+            for p, q in zip(ours.parameters(), theirs.parameters()):
+                self.close(p.grad, q.grad, 1e-3)
+            a.step()
+            b.step()
+            if sa:
+                sa.step()
+                sb.step()
+                self.close(sa.get_last_lr(), sb.get_last_lr(), 1e-9)
+        for name, value in theirs.state_dict().items():
+            self.close(ours.state_dict()[name], value, 1e-3)
+        # And back: PyTorch takes ours.
+        theirs.load_state_dict({k: torch.from_dlpack(v) for k, v in ours.state_dict().items()})
+        ours.eval()
+        theirs.eval()
+        self.close(ours(tt.tensor(x)), theirs(torch.tensor(x)), 1e-4)
+        return a, b
+
+    def test_sgd_and_steps(self):
+        self.check_training(
+            lambda o, m: o.SGD(m.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3,
+                               nesterov=True),
+            schedule=lambda o, x: o.lr_scheduler.StepLR(x, 2, gamma=0.5))
+
+    def test_adamw_with_groups_and_a_cosine(self):
+        def make(o, m):
+            p = list(m.parameters())
+            return o.AdamW([{"params": p[:4], "weight_decay": 0.0}, {"params": p[4:], "lr": 3e-3}],
+                           lr=1e-3)
+
+        self.check_training(make, schedule=lambda o, x: o.lr_scheduler.CosineAnnealingLR(x, 10))
+
+    def test_rmsprop_and_adagrad(self):
+        self.check_training(lambda o, m: o.RMSprop(m.parameters(), lr=1e-3, momentum=0.5,
+                                                   centered=True), steps=2)
+        self.check_training(lambda o, m: o.Adagrad(m.parameters(), lr=1e-2, lr_decay=0.1), steps=2)
+
+    def test_the_state_of_an_optimizer_moves_both_ways(self):
+        a, b = self.check_training(lambda o, m: o.Adam(m.parameters(), lr=1e-3), steps=2)
+        state = a.state_dict()
+        for i, theirs in b.state_dict()["state"].items():
+            self.assertEqual(state["state"][i]["step"], int(theirs["step"]))
+            self.close(state["state"][i]["exp_avg"], theirs["exp_avg"], 1e-3)
+        a.load_state_dict(b.state_dict())
+        for i, theirs in b.state_dict()["state"].items():
+            self.close(a.state_dict()["state"][i]["exp_avg_sq"], theirs["exp_avg_sq"], 1e-7)
+
+    def test_schedules(self):
+        for make in [
+            lambda s, o: s.MultiStepLR(o, [2, 5], gamma=0.3), lambda s, o: s.ExponentialLR(o, 0.9),
+            lambda s, o: s.OneCycleLR(o, 0.2, total_steps=9),
+            lambda s, o: s.LambdaLR(o, lambda n: 1 / (1 + n)),
+        ]:
+            p, q = nn.Parameter(tt.ones(1)), torch.nn.Parameter(torch.ones(1))
+            a, b = optim.SGD([p], lr=0.1), torch.optim.SGD([q], lr=0.1, momentum=0.9)
+            sa, sb = make(optim.lr_scheduler, a), make(torch.optim.lr_scheduler, b)
+            for _ in range(8):
+                self.close(a.param_groups[0]["lr"], b.param_groups[0]["lr"], 1e-9)
+                b.step()
+                sa.step()
+                sb.step()
+        a, b = optim.SGD([p], lr=0.1), torch.optim.SGD([q], lr=0.1)
+        sa = optim.lr_scheduler.ReduceLROnPlateau(a, patience=1)
+        sb = torch.optim.lr_scheduler.ReduceLROnPlateau(b, patience=1)
+        for loss in [3, 2, 2.5, 2.4, 2.3, 1, 1, 1, 1]:
+            sa.step(loss)
+            sb.step(loss)
+            self.close(a.param_groups[0]["lr"], b.param_groups[0]["lr"], 1e-9)
+
+    def test_functional(self):
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((2, 4, 6, 6)).astype(np.float32)
+        w = rng.standard_normal((6, 2, 3, 3)).astype(np.float32)
+        T = torch.nn.functional
+        ours, theirs = tt.tensor(x), torch.tensor(x)
+        for f in [
+            lambda n, t, m: n.conv2d(t, m(w), stride=(2, 1), padding=1, groups=2),
+            lambda n, t, m: n.max_pool2d(t, 3, stride=2, padding=1),
+            lambda n, t, m: n.avg_pool2d(t, (2, 3), count_include_pad=False),
+            lambda n, t, m: n.adaptive_avg_pool2d(t, (2, 3)),
+            lambda n, t, m: n.pad(t, (1, -1, 0, 2), value=0.5),
+            lambda n, t, m: n.gelu(t, approximate="tanh"),
+            lambda n, t, m: n.silu(t),
+            lambda n, t, m: n.layer_norm(t, (6, 6)),
+            lambda n, t, m: n.log_softmax(t, dim=1),
+            lambda n, t, m: n.mse_loss(t, t * 2, reduction="none"),
+            lambda n, t, m: n.cross_entropy(t, m(np.ones((2, 6, 6), np.int64)), reduction="sum"),
+            lambda n, t, m: n.one_hot(m(np.array([0, 2, 1])), 4),
+            lambda n, t, m: n.batch_norm(t, None, None, training=True),
+            lambda n, t, m: n.group_norm(t, 2),
+            lambda n, t, m: n.interpolate(t, scale_factor=2.0, mode="bilinear", align_corners=False),
+            lambda n, t, m: n.interpolate(t, size=(4, 9)),
+            lambda n, t, m: n.conv_transpose2d(t, m(w[:4]), stride=2, output_padding=1),
+            lambda n, t, m: n.conv1d(t[0], m(w[:, :, 0].repeat(3, 1)), padding=2),
+            lambda n, t, m: n.leaky_relu(t, 0.2),
+            lambda n, t, m: n.elu(t, 0.5),
+            lambda n, t, m: n.softplus(t, beta=2),
+            lambda n, t, m: n.mish(t),
+            lambda n, t, m: n.hardswish(t),
+            lambda n, t, m: n.smooth_l1_loss(t, t * 0.5, beta=0.3),
+            lambda n, t, m: n.l1_loss(t, t * 0.5, reduction="sum"),
+            lambda n, t, m: n.binary_cross_entropy_with_logits(t, t.sigmoid(), pos_weight=m(w[0, 0, 0, :1])),
+            lambda n, t, m: n.kl_div(t.log_softmax(1), t.softmax(1), reduction="batchmean"),
+            lambda n, t, m: n.nll_loss(t.log_softmax(1), m(np.ones((2, 6, 6), np.int64))),
+            lambda n, t, m: n.cross_entropy(t, t.softmax(1), weight=m(np.float32([1, 2, 3, 4]))),
+        ]:
+            self.close(f(F, ours, tt.tensor), f(T, theirs, torch.tensor), 1e-4)
+
+
+@needs_torch
+class Sequences(TestCase):
+    def test_recurrent_layers(self):
+        x = np.random.default_rng(2).standard_normal((5, 3, 4)).astype(np.float32)
+        for kind in ("RNN", "GRU", "LSTM"):
+            options = dict(num_layers=2, bidirectional=True, batch_first=kind == "GRU")
+            theirs = getattr(torch.nn, kind)(4, 6, **options)
+            ours = getattr(nn, kind)(4, 6, **options)
+            ours.load_state_dict(theirs.state_dict())
+            a, b = ours(tt.tensor(x)), theirs(torch.tensor(x))
+            self.close(a[0], b[0])
+            if kind == "LSTM":
+                self.close(a[1][1], b[1][1])
+                a, b = ours(tt.tensor(x), a[1]), theirs(torch.tensor(x), b[1])
+            else:
+                self.close(a[1], b[1])
+            a[0].square().sum().backward()
+            b[0].square().sum().backward()
+            for name, p in theirs.named_parameters():
+                self.close(dict(ours.named_parameters())[name].grad, p.grad, 1e-4)
+
+    def test_multihead_attention(self):
+        x = np.random.default_rng(3).standard_normal((2, 5, 8)).astype(np.float32)
+        theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        ours = nn.MultiheadAttention(8, 2, batch_first=True)
+        ours.load_state_dict(theirs.state_dict())
+        mask = np.triu(np.ones((5, 5), bool), 1)
+        a, weights = ours(*[tt.tensor(x)] * 3, attn_mask=tt.tensor(mask))
+        b, _ = theirs(*[torch.tensor(x)] * 3, attn_mask=torch.tensor(mask))
+        self.assertIsNone(weights)
+        self.close(a, b)
+
+
+class Data(TestCase):
+    def test_tensor_dataset_and_loader(self):
+        x, y = tt.arange(10).float().reshape(10, 1), tt.arange(10)
+        data = tt.data.TensorDataset(x, y)
+        loader = tt.utils.data.DataLoader(data, batch_size=4)
+        self.assertEqual(len(loader), 3)
+        seen = [b.tolist() for _, b in loader]
+        self.assertEqual(seen, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]])
+        kept = list(loader)  # batches that are held stay what they were
+        self.assertEqual([b.tolist() for _, b in kept], seen)
+        arrays = [b.numpy() for _, b in loader]
+        self.assertEqual([a.tolist() for a in arrays], seen)
+        self.assertEqual(data[3][1].item(), 3)
+
+    def test_shuffling(self):
+        data = tt.data.TensorDataset(tt.zeros(20, 1), tt.arange(20))
+
+        def epochs(**options):
+            loader = tt.data.DataLoader(data, batch_size=8, shuffle=True, **options)
+            return [[i for _, b in loader for i in b.tolist()] for _ in range(2)]
+
+        a = epochs(seed=1)
+        self.assertEqual(sorted(a[0]), list(range(20)))
+        self.assertNotEqual(a[0], a[1])
+        self.assertEqual(a, epochs(seed=1, num_workers=2))
+        self.assertNotEqual(a, epochs(seed=2))
+        tt.manual_seed(1)
+        b = epochs()
+        tt.manual_seed(1)
+        self.assertEqual(b, epochs())
+
+    def test_leaving_early_and_going_on(self):
+        x = tt.arange(10).float()
+
+        class Pairs(tt.data.Dataset):
+            def __len__(self):
+                return 10
+
+            def __getitem__(self, i):
+                return {"x": x[i], "i": i, "a": np.full(2, i)}
+
+        for data in (tt.data.TensorDataset(x, tt.arange(10)), Pairs()):
+            def rows(batch):
+                return (batch[1] if isinstance(batch, tuple) else batch["i"]).tolist()
+
+            loader = tt.data.DataLoader(data, batch_size=3, shuffle=True, seed=4)
+            first = [rows(b) for b in loader]
+            second = [rows(b) for b in loader]
+            again = tt.data.DataLoader(data, batch_size=3, shuffle=True, seed=4)
+            for batch in again:
+                break
+            state = again.state_dict()
+            self.assertEqual([rows(b) for b in again], second)  # a new epoch
+            again.load_state_dict(state)
+            self.assertEqual([rows(b) for b in again], first[1:])
+        self.assertEqual(next(iter(tt.data.DataLoader(Pairs(), batch_size=3)))["a"].shape, (3, 2))
+
+    def test_sets_of_the_library(self):
+        train, test = tt.data.load_dataset("digits", flatten=True)
+        self.assertEqual((len(train), len(test), train.classes), (1438, 359, 10))
+        x, y = train[0]
+        self.assertEqual((x.shape, y.dtype), ((64,), tt.int64))
+        xs, ys = next(iter(tt.data.DataLoader(train, batch_size=5, num_workers=1)))
+        self.same(xs[0], x)
+        self.assertEqual(ys.shape, (5,))
+        parts = tt.data.random_split(test, [300, 59])
+        self.assertEqual([len(p) for p in parts], [300, 59])
+        with self.assertRaisesRegex(ValueError, "digitz.*digits"):
+            tt.data.load_dataset("digitz")
+        with self.assertRaises(IndexError):
+            train[1438]
+
+    def test_a_lone_tensor_is_a_data_set_too(self):
+        loader = tt.data.DataLoader(tt.data.TensorDataset(tt.arange(5)), batch_size=2)
+        self.assertEqual([b[0].tolist() for b in loader], [[0, 1], [2, 3], [4]])
+        with self.assertRaisesRegex(ValueError, "num_workers"):
+            tt.data.DataLoader(tt.data.TensorDataset(tt.arange(5)), num_workers=2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,3 @@
+"""PyTorch's place for what stands in tinytorch.data."""
+
+from ..data import *  # noqa: F401,F403
