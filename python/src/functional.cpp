@@ -162,13 +162,34 @@ void bind_init(py::module_& m) {
       "normal_", [](const Tensor& x, double mean, double std) { nn::init::normal_(x, mean, std); },
       guard);
   m.def("constant_", [](const Tensor& x, double v) { nn::init::constant_(x, v); }, guard);
+  m.def("calculate_gain", &nn::init::calculate_gain);
+  const auto fan = [](const std::string& mode) {
+    if (mode != "fan_in" && mode != "fan_out")
+      throw ConfigError("kaiming: mode '" + mode + "' is none of fan_in, fan_out.");
+    return mode == "fan_in" ? nn::init::FanMode::kFanIn : nn::init::FanMode::kFanOut;
+  };
   m.def(
-      "kaiming_uniform_", [](const Tensor& x, double a) { nn::init::kaiming_uniform_(x, a); },
+      "kaiming_uniform_",
+      [fan](const Tensor& x, double a, const std::string& mode, const std::string& kind) {
+        nn::init::kaiming_uniform_(x, a, fan(mode), kind);
+      },
       guard);
   m.def(
-      "kaiming_normal_", [](const Tensor& x, double g) { nn::init::kaiming_normal_(x, g); }, guard);
+      "kaiming_normal_",
+      [fan](const Tensor& x, double a, const std::string& mode, const std::string& kind) {
+        nn::init::kaiming_normal_(x, a, fan(mode), kind);
+      },
+      guard);
   m.def(
       "xavier_uniform_", [](const Tensor& x, double g) { nn::init::xavier_uniform_(x, g); }, guard);
+  m.def("xavier_normal_", [](const Tensor& x, double g) { nn::init::xavier_normal_(x, g); }, guard);
+  m.def("orthogonal_", [](const Tensor& x, double g) { nn::init::orthogonal_(x, g); }, guard);
+  m.def(
+      "trunc_normal_",
+      [](const Tensor& x, double mean, double std, double low, double high) {
+        nn::init::trunc_normal_(x, mean, std, low, high);
+      },
+      guard);
 }
 
 }  // namespace

@@ -163,6 +163,26 @@ class Modules(TestCase):
             loss.backward()
 
 
+class Starts(TestCase):
+    def test_starting_values(self):
+        tt.manual_seed(2)
+        init, w = nn.init, tt.empty(60, 50)
+        for start, deviation in [
+            (lambda: init.kaiming_uniform_(w, nonlinearity="relu"), (2 / 50) ** 0.5),
+            (lambda: init.kaiming_normal_(w, mode="fan_out", nonlinearity="tanh"), 5 / 3 / 60**0.5),
+            (lambda: init.xavier_uniform_(w, gain=2), 2 * (2 / 110) ** 0.5),
+            (lambda: init.xavier_normal_(w), (2 / 110) ** 0.5),
+            (lambda: init.uniform_(w, -1, 1), 1 / 3**0.5), (lambda: init.normal_(w, 3, 2), 2),
+        ]:
+            self.assertIs(start(), w)
+            self.assertLess(abs(w.std().item() / deviation - 1), 0.05)
+        self.close(init.orthogonal_(w).T @ w, np.eye(50), 1e-5)
+        self.assertLessEqual(init.trunc_normal_(w, a=-0.5, b=0.5).abs().max().item(), 0.5)
+        self.same(init.ones_(w), np.ones((60, 50), np.float32))
+        with self.assertRaisesRegex(ValueError, "fan_middle"):
+            init.kaiming_normal_(w, mode="fan_middle")
+
+
 class Autograd(TestCase):
     def test_grad(self):
         x = tt.tensor([1.0, 2], dtype=tt.float64, requires_grad=True)
@@ -390,6 +410,16 @@ class AgainstTorch(TestCase):
 
 @needs_torch
 class Sequences(TestCase):
+    def test_batch_norm_1d(self):
+        for shape in [(6, 3), (4, 3, 5)]:
+            x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
+            ours, theirs = nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+            self.close(ours(tt.tensor(x)), theirs(torch.tensor(x)), 1e-4)
+            for name, value in theirs.state_dict().items():
+                self.close(ours.state_dict()[name], value, 1e-5)
+        with self.assertRaisesRegex(ValueError, "BatchNorm1d"):
+            ours(tt.zeros(1, 3, 2, 2))
+
     def test_recurrent_layers(self):
         x = np.random.default_rng(2).standard_normal((5, 3, 4)).astype(np.float32)
         for kind in ("RNN", "GRU", "LSTM"):

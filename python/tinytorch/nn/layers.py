@@ -8,7 +8,7 @@ from . import init
 from .module import Module, Parameter
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose1d",
+    "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose1d",
     "ConvTranspose2d", "Dropout", "Embedding", "Flatten", "GroupNorm", "LayerNorm", "Linear",
     "MaxPool2d", "RMSNorm", "Unflatten", "Upsample",
 ]
@@ -209,6 +209,7 @@ class BatchNorm2d(_Layer):
     """Normalises each channel over batch and image; running statistics as in PyTorch."""
 
     fuses = ("relu",)
+    dims, form = (4,), "(n, c, h, w)"  # of the inputs it takes
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         super().__init__()
@@ -226,8 +227,9 @@ class BatchNorm2d(_Layer):
         return self.forward_fused(x, "")
 
     def forward_fused(self, x, activation):
-        if x.dim() != 4:
-            raise _C.ShapeError(f"BatchNorm2d: input {list(x.shape)} must be (n, c, h, w).")
+        if x.dim() not in self.dims:
+            kind = type(self).__name__
+            raise _C.ShapeError(f"{kind}: input {list(x.shape)} must be {self.form}.")
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         use_batch = self.training or self.running_mean is None
@@ -236,6 +238,13 @@ class BatchNorm2d(_Layer):
 
     def extra_repr(self):
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm1d(BatchNorm2d):
+    """The same over rows (n, c) or sequences (n, c, l)."""
+
+    fuses = ()
+    dims, form = (2, 3), "(n, c) or (n, c, l)"
 
 
 class LayerNorm(Module):
