@@ -14,6 +14,7 @@ extern const Command tokenize_command;
 extern const Command bench_command;
 extern const Command kernels_command;
 extern const Command ops_command;
+extern const Command onnx_command;
 extern const Command doctor_command;
 extern const Command selftest_command;
 extern const Command python_command;
@@ -37,12 +38,12 @@ extern const Command grade_command;
 
 const std::vector<const Command*>& all_commands() {
   static const std::vector<const Command*> commands = {
-      &demo_command,     &train_command,   &eval_command,    &infer_command,    &generate_command,
-      &tokenize_command, &bench_command,   &kernels_command, &ops_command,      &doctor_command,
-      &selftest_command, &init_command,    &start_command,   &test_command,     &hint_command,
-      &predict_command,  &measure_command, &reset_command,   &solution_command, &status_command,
-      &debug_command,    &export_command,  &update_command,  &watch_command,    &milestone_command,
-      &course_command,   &release_command, &grade_command,   &python_command,
+      &demo_command,      &train_command,    &eval_command,    &infer_command,  &generate_command,
+      &tokenize_command,  &bench_command,    &kernels_command, &ops_command,    &onnx_command,
+      &doctor_command,    &selftest_command, &init_command,    &start_command,  &test_command,
+      &hint_command,      &predict_command,  &measure_command, &reset_command,  &solution_command,
+      &status_command,    &debug_command,    &export_command,  &update_command, &watch_command,
+      &milestone_command, &course_command,   &release_command, &grade_command,  &python_command,
   };
   return commands;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/onnx.h"
 #include "cli/output.h"
 #include "tinytorch/config/experiment.h"
 #include "tinytorch/config/layers.h"
@@ -62,6 +63,7 @@ int run(const Args& args) {
   if (!args.has("--input") || !args.has("--output"))
     throw ConfigError("infer: --input X.npy and --output Y.npy are needed.");
   if (args.has("--threads")) set_num_threads(static_cast<int>(args.integer("--threads", 1)));
+  if (what.ends_with(".onnx")) return infer_onnx(args);
   const bool is_run = std::filesystem::is_directory(what);
   if (!std::filesystem::exists(what))
     throw IoError("infer: there is no '" + what + "': neither the folder of a run nor a config.");
@@ -98,7 +100,8 @@ extern const Command infer_command{
     "logits of a model for the inputs of a .npy file",
     "tito infer runs/cnn-digits-001 --input x.npy --output logits.npy",
     {{"RUN_DIR_OR_CONFIG",
-      "the folder of a run (its best checkpoint), or a config together with --weights"}},
+      "the folder of a run (its best checkpoint), a config together with --weights, or a model of "
+      "ONNX, M.onnx (several inputs: --input NAME=X.npy,NAME=Z.npy)"}},
     {{"--weights", "W.safetensors", "other weights than the run's best"},
      {"--input", "X.npy",
       "float32 (n, c, h, w) or (n, features), given to the network as it is: what data.normalize "

@@ -40,6 +40,7 @@ class LeakyReLU : public Module {
   explicit LeakyReLU(double negative_slope = 0.01) : slope_(negative_slope) {}
   Tensor forward(const Tensor& x) override { return leaky_relu(x, slope_); }
   const char* kind() const override { return "LeakyReLU"; }
+  double negative_slope() const { return slope_; }
 
  private:
   double slope_;
@@ -50,6 +51,7 @@ class ELU : public Module {
   explicit ELU(double alpha = 1) : alpha_(alpha) {}
   Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
   const char* kind() const override { return "ELU"; }
+  double alpha() const { return alpha_; }
 
  private:
   double alpha_;
@@ -70,6 +72,7 @@ class Softmax : public Module {
   explicit Softmax(int64_t dim = -1) : dim_(dim) {}
   Tensor forward(const Tensor& x) override { return softmax(x, dim_); }
   const char* kind() const override { return "Softmax"; }
+  int64_t dim() const { return dim_; }
 
  private:
   int64_t dim_;
@@ -80,6 +83,7 @@ class LogSoftmax : public Module {
   explicit LogSoftmax(int64_t dim = -1) : dim_(dim) {}
   Tensor forward(const Tensor& x) override { return log_softmax(x, dim_); }
   const char* kind() const override { return "LogSoftmax"; }
+  int64_t dim() const { return dim_; }
 
  private:
   int64_t dim_;
@@ -100,6 +104,8 @@ class Flatten : public Module {
   explicit Flatten(int64_t start = 1, int64_t end = -1) : start_(start), end_(end) {}
   Tensor forward(const Tensor& x) override { return x.flatten(start_, end_); }
   const char* kind() const override { return "Flatten"; }
+  int64_t start() const { return start_; }
+  int64_t end() const { return end_; }
 
  private:
   int64_t start_, end_;

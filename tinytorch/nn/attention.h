@@ -30,6 +30,7 @@ class CausalSelfAttention : public Module {
   // x (b, t, c) follows `position` tokens whose keys and values are in `cache`; its own are added.
   Tensor decode(const Tensor& x, KeyValues& cache, int64_t position);
   const char* kind() const override { return "CausalSelfAttention"; }
+  int64_t heads() const { return heads_; }
   Linear& c_attn;
   Linear& c_proj;
 

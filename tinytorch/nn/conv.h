@@ -20,6 +20,7 @@ class Conv2d : public Module {
   Tensor forward_pooled(const Tensor& x, Fused activation);
   std::string describe() const override;
   const char* kind() const override { return "Conv2d"; }
+  const ConvOptions& options() const { return options_; }
   Tensor weight, bias;
 
  private:
@@ -32,6 +33,7 @@ class MaxPool2d : public Module {
   explicit MaxPool2d(int64_t kernel, int64_t stride = 0, int64_t padding = 0);
   Tensor forward(const Tensor& x) override;
   const char* kind() const override { return "MaxPool2d"; }
+  const PoolOptions& options() const { return options_; }
   bool halves() const;  // 2x2 windows side by side: what a convolution can do in its own pass
 
  private:
@@ -43,6 +45,7 @@ class AvgPool2d : public Module {
   explicit AvgPool2d(int64_t kernel, int64_t stride = 0, int64_t padding = 0);
   Tensor forward(const Tensor& x) override;
   const char* kind() const override { return "AvgPool2d"; }
+  const PoolOptions& options() const { return options_; }
 
  private:
   PoolOptions options_;
@@ -53,6 +56,7 @@ class AdaptiveAvgPool2d : public Module {
   explicit AdaptiveAvgPool2d(int64_t out) : out_(out) {}
   Tensor forward(const Tensor& x) override { return adaptive_avg_pool2d(x, out_, out_); }
   const char* kind() const override { return "AdaptiveAvgPool2d"; }
+  int64_t output_size() const { return out_; }
 
  private:
   int64_t out_;

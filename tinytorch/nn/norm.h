@@ -14,6 +14,7 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x, const Tensor& residual, Fused activation);
   std::string describe() const override { return std::to_string(weight.numel()); }
   const char* kind() const override { return "BatchNorm2d"; }
+  double eps() const { return eps_; }
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 
  private:
@@ -29,6 +30,7 @@ class LayerNorm : public Module {
   }
   std::string describe() const override { return weight.shape().str(); }
   const char* kind() const override { return "LayerNorm"; }
+  double eps() const { return eps_; }
   Tensor weight, bias;
 
  private:

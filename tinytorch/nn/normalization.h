@@ -15,6 +15,7 @@ class BatchNorm1d : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override { return std::to_string(weight.numel()); }
   const char* kind() const override { return "BatchNorm1d"; }
+  double eps() const { return eps_; }
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 
  private:

@@ -1,0 +1,67 @@
+#pragma once
+// Writing a graph: values, nodes, weights. Internal to export*.cpp.
+#include <map>
+
+#include "tinytorch/nn/module.h"
+#include "tinytorch/onnx/proto.h"
+
+namespace tinytorch::onnx {
+
+// A value of the graph that is written.
+struct Value {
+  std::string name;
+  int rank = 0;
+};
+
+class GraphBuilder {
+ public:
+  GraphBuilder(::onnx::ModelProto& model, DType dtype)
+      : graph_(*model.mutable_graph()), dtype_(dtype) {}
+
+  // A node with one output, named after the layer at `path`.
+  std::string node(const std::string& path, const char* op, const std::vector<std::string>& inputs,
+                   const std::vector<Attribute>& attributes = {});
+  std::vector<std::string> node(const std::string& path, const char* op,
+                                const std::vector<std::string>& inputs,
+                                const std::vector<Attribute>& attributes, int outputs);
+  // The name of a tensor in the file: `name` the first time, the same for the same tensor again.
+  std::string weight(const Tensor& x, const std::string& name);
+  std::string number(double value);  // 0-d, of the model's dtype
+  std::string integers(const std::vector<int64_t>& list, bool scalar = false);
+  int64_t nodes() const { return graph_.node_size(); }
+
+ private:
+  std::string fresh(const std::string& wish);
+  std::string constant(const std::string& name, const Tensor& x);
+  ::onnx::GraphProto& graph_;
+  DType dtype_;
+  std::map<std::string, int> names_;
+  std::map<const void*, std::string> weights_;  // by storage
+};
+
+inline Attribute integer_of(const char* name, int64_t value) {
+  Attribute a;
+  a.name = name;
+  a.kind = Attribute::Kind::kInt;
+  a.integer = value;
+  return a;
+}
+inline Attribute real_of(const char* name, double value) {
+  Attribute a;
+  a.name = name;
+  a.kind = Attribute::Kind::kFloat;
+  a.real = value;
+  return a;
+}
+inline Attribute integers_of(const char* name, std::vector<int64_t> values) {
+  Attribute a;
+  a.name = name;
+  a.kind = Attribute::Kind::kInts;
+  a.integers = std::move(values);
+  return a;
+}
+
+// Writes a module and everything below it; gives its result.
+Value write_module(GraphBuilder& b, const nn::Module& m, const std::string& path, const Value& x);
+
+}  // namespace tinytorch::onnx
