@@ -198,6 +198,15 @@ class Autograd(TestCase):
         with self.assertRaisesRegex(RuntimeError, "allow_unused"):
             tt.autograd.grad((x * 2).sum(), [x, z])
         self.assertIsNone(tt.autograd.grad((x * 2).sum(), [x, z], allow_unused=True)[1])
+        out = (x * y).sum()
+        first = tt.autograd.grad(out, x, retain_graph=True)[0]
+        self.same(tt.autograd.grad(out, x)[0], first)
+        with self.assertRaisesRegex(RuntimeError, "retain_graph"):
+            tt.autograd.grad(out, x)
+        shared = x * x  # below both: its saved values serve twice
+        tt.autograd.backward([shared.sum(), (shared * y).sum()])
+        self.close(x.grad, [2 + 6, 4 + 16])
+        x.grad = None
         (weighted,) = tt.autograd.grad(x * 2, x, grad_outputs=tt.tensor([1.0, 10]).double())
         self.close(weighted, [2, 20])
 
