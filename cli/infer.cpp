@@ -1,4 +1,4 @@
-// tito infer: logits of a model for the inputs of a .npy file.
+// tito infer: logits of a model for the inputs of a .npy or .npz file.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -12,7 +12,7 @@
 #include "tinytorch/config/run.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/parallel.h"
-#include "tinytorch/data/npy.h"
+#include "tinytorch/data/npz.h"
 #include "tinytorch/data/safetensors.h"
 
 namespace tinytorch::cli {
@@ -80,16 +80,20 @@ int run(const Args& args) {
   model->eval();
   const NoGrad no_grad;
   const std::string input = args.text("--input");
-  const Tensor x = as_input(data::read_npy(input), config, input);
+  const Tensor x = as_input(data::read_array(input, args.text("--array")), config, input);
   const Tensor y = logits(*model, config, x, input);
-  data::write_npy(args.text("--output"), y);
+  const std::string output = args.text("--output");
+  if (output.ends_with(".npz"))
+    data::write_npz(output, {{"logits", y}});
+  else
+    data::write_npy(output, y);
   if (args.json())
     print_json({{"model", model_name(config)},
                 {"input_shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
                 {"output_shape", std::vector<int64_t>(y.shape().begin(), y.shape().end())},
-                {"output", args.text("--output")}});
+                {"output", output}});
   else
-    fmt::print("{} -> {}: {}\n", x.shape().str(), y.shape().str(), args.text("--output"));
+    fmt::print("{} -> {}: {}\n", x.shape().str(), y.shape().str(), output);
   return kOk;
 }
 
@@ -97,7 +101,7 @@ int run(const Args& args) {
 
 extern const Command infer_command{
     "infer",
-    "logits of a model for the inputs of a .npy file",
+    "logits of a model for the inputs of a .npy or .npz file",
     "tito infer runs/cnn-digits-001 --input x.npy --output logits.npy",
     {{"RUN_DIR_OR_CONFIG",
       "the folder of a run (its best checkpoint), a config together with --weights, or a model of "
@@ -106,7 +110,8 @@ extern const Command infer_command{
      {"--input", "X.npy",
       "float32 (n, c, h, w) or (n, features), given to the network as it is: what data.normalize "
       "did in training is yours to do; int64 tokens for gpt"},
-     {"--output", "Y.npy", "where the logits go"},
+     {"--array", "NAME", "which array, when the input is a .npz archive of several"},
+     {"--output", "Y.npy", "where the logits go; Y.npz holds them as 'logits'"},
      {"--threads", "N", "threads to use"}},
     run};
 

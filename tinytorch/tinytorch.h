@@ -7,6 +7,7 @@
 #include "tinytorch/core/tensor.h"
 #include "tinytorch/data/datasets.h"
 #include "tinytorch/data/npy.h"
+#include "tinytorch/data/npz.h"
 #include "tinytorch/data/safetensors.h"
 #include "tinytorch/nn/activation.h"
 #include "tinytorch/nn/attention.h"

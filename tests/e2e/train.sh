@@ -401,6 +401,22 @@ expect 'an input of another format' 4 'digits-mlp.toml'
 run "$TITO" infer plain16 --input x.npy --output nowhere/no.npy
 expect 'an output that cannot be written' 4 'nowhere/no.npy'
 check 'no output is left by an error' test ! -e no.npy
+run "$TITO" infer plain16 --input x.npy --output y.npz
+expect 'logits as an archive' 0
+run "$TITO" infer plain16 --input y.npz --array x --output no.npy
+expect 'an array that the archive lacks' 4 "y.npz: has no array 'x'. It holds: 'logits'"
+run "$TITO" infer plain16 --input y.npz --output no.npy
+expect 'the only array of an archive' 4 'y.npz: holds .359, 10., but'
+if /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+  check 'NumPy reads it' /usr/bin/python3 -c \
+    'import numpy; assert (numpy.load("y.npz")["logits"] == numpy.load("y.npy")).all()'
+  /usr/bin/python3 -c \
+    'import numpy; numpy.savez_compressed("x.npz", x=numpy.load("x.npy"), other=[1])'
+  run "$TITO" infer plain16 --input x.npz --array x --output from-npz.npy
+  check 'an array of NumPy by its name' cmp y.npy from-npz.npy
+else
+  skip 'archives of NumPy' 'numpy is not installed'
+fi
 run "$TITO" infer plain16 --input x.npy
 expect 'infer without --output' 2 '--output'
 run "$TITO" infer "$mlp" --input x.npy --output no.npy

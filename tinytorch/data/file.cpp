@@ -23,11 +23,17 @@ struct Descriptor {
   }
 };
 
+enum class Wrapping : uint8_t { kGzip, kNone };
+
 // Inflates into `out` until the end of the data or until `most` bytes; true at the end.
-bool inflate_into(Bytes gzip, std::string_view name, size_t most, std::vector<std::byte>& out) {
+bool inflate_into(Bytes data, Wrapping wrapping, std::string_view name, size_t most,
+                  std::vector<std::byte>& out) {
   z_stream z{};
+  const bool gzip = wrapping == Wrapping::kGzip;
+  const std::string_view field = gzip ? "gzip data" : "deflate data";
   constexpr int kGzipOnly = 16 + MAX_WBITS;
-  if (inflateInit2(&z, kGzipOnly) != Z_OK) raise<IoError>("{}: zlib cannot start.", name);
+  if (inflateInit2(&z, gzip ? kGzipOnly : -MAX_WBITS) != Z_OK)
+    raise<IoError>("{}: zlib cannot start.", name);
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&z, inflateEnd);
   constexpr size_t kStep = size_t{1} << 30;  // zlib counts in 32 bits
   size_t used = 0;
@@ -36,8 +42,8 @@ bool inflate_into(Bytes gzip, std::string_view name, size_t most, std::vector<st
     const size_t old = out.size();
     const size_t room = std::min({most - old, std::max<size_t>(old, 1 << 16), kStep});
     out.resize(old + room);
-    const size_t given = std::min(gzip.size() - used, kStep);
-    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(gzip.data() + used));
+    const size_t given = std::min(data.size() - used, kStep);
+    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(data.data() + used));
     z.avail_in = static_cast<uInt>(given);
     z.next_out = reinterpret_cast<Bytef*>(out.data() + old);
     z.avail_out = static_cast<uInt>(room);
@@ -45,12 +51,13 @@ bool inflate_into(Bytes gzip, std::string_view name, size_t most, std::vector<st
     used += given - z.avail_in;
     out.resize(old + room - z.avail_out);
     if (result == Z_STREAM_END) {
-      if (used == gzip.size()) return true;
+      if (used == data.size()) return true;
+      if (!gzip) refuse(name, used, field, "bytes after its end", "nothing more");
       inflateReset(&z);  // gzip files may be joined: the next member follows
-    } else if (result == Z_BUF_ERROR || (result == Z_OK && used == gzip.size() && z.avail_out)) {
-      refuse(name, used, "gzip data", "the end of the file", "more compressed data");
+    } else if (result == Z_BUF_ERROR || (result == Z_OK && used == data.size() && z.avail_out)) {
+      refuse(name, used, field, "the end of the file", "more compressed data");
     } else if (result != Z_OK) {
-      refuse(name, used, "gzip data", z.msg ? z.msg : "damaged data", "valid deflate data");
+      refuse(name, used, field, z.msg ? z.msg : "damaged data", "valid deflate data");
     }
   }
 }
@@ -93,15 +100,24 @@ bool is_gzip(Bytes bytes) {
 
 std::vector<std::byte> gunzip_prefix(Bytes gzip, std::string_view name, size_t count) {
   std::vector<std::byte> out;
-  inflate_into(gzip, name, count, out);
+  inflate_into(gzip, Wrapping::kGzip, name, count, out);
   return out;
 }
 
 std::vector<std::byte> gunzip(Bytes gzip, std::string_view name, size_t limit) {
   std::vector<std::byte> out;
-  if (!inflate_into(gzip, name, limit + 1, out) || out.size() > limit)
+  if (!inflate_into(gzip, Wrapping::kGzip, name, limit + 1, out) || out.size() > limit)
     refuse(name, 0, "gzip data", format_text("more than {} inflated bytes", limit),
            format_text("at most {}", limit));
+  return out;
+}
+
+std::vector<std::byte> inflate_raw(Bytes deflated, std::string_view name, size_t size) {
+  std::vector<std::byte> out;
+  if (!inflate_into(deflated, Wrapping::kNone, name, size + 1, out) || out.size() != size)
+    refuse(name, 0, "deflate data",
+           out.size() > size ? "more inflated bytes" : format_text("{} inflated bytes", out.size()),
+           std::to_string(size));
   return out;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Whole files in memory, and gzip.
+// Whole files in memory, gzip and deflate.
 #include <string>
 
 #include "tinytorch/data/bytes.h"
@@ -18,6 +18,10 @@ std::vector<std::byte> gunzip_prefix(Bytes gzip, std::string_view name, size_t c
 // All inflated bytes; refuses damaged data and content longer than `limit`. Memory grows with what
 // is really inflated, never by what a header claims.
 std::vector<std::byte> gunzip(Bytes gzip, std::string_view name, size_t limit);
+
+// What deflate without a wrapping (ZIP's members) inflates to: exactly `size` bytes, else it is
+// refused. Memory grows with what is really inflated.
+std::vector<std::byte> inflate_raw(Bytes deflated, std::string_view name, size_t size);
 
 // Deflate cannot shrink by more: a claim above kMaxDeflateRatio * size + 1024 bytes is a lie.
 inline constexpr size_t kMaxDeflateRatio = 1032;

@@ -198,12 +198,12 @@ Tensor read_npy(const std::string& path) {
   return parse_npy(read_file(path), path);
 }
 
-void write_npy(const std::string& path, const Tensor& x) {
+std::string npy_header(const Tensor& x, std::string_view what) {
   const auto* code = std::find_if(std::begin(kCodes), std::end(kCodes),
                                   [&](const Code& c) { return c.dtype == x.dtype(); });
   if (code == std::end(kCodes))
-    raise<DTypeError>("write_npy ({}): NumPy has no type for {}. Hint: to(DType::kF32) first.",
-                      path, dtype_name(x.dtype()));
+    raise<DTypeError>("{}: NumPy has no type for {}. Hint: to(DType::kF32) first.", what,
+                      dtype_name(x.dtype()));
   std::string shape;
   for (const int64_t n : x.shape()) shape += format_text("{}, ", n);
   if (x.dim() > 1) shape.resize(shape.size() - 2);
@@ -213,12 +213,15 @@ void write_npy(const std::string& path, const Tensor& x) {
   constexpr size_t kFixed = kMagic.size() + 4, kAlign = 64;
   header.append((kAlign - (kFixed + header.size() + 1) % kAlign) % kAlign, ' ');
   header += '\n';
+  std::string out(kMagic);
+  out += {1, 0, static_cast<char>(header.size() & 0xff), static_cast<char>(header.size() >> 8)};
+  return out + header;
+}
+
+void write_npy(const std::string& path, const Tensor& x) {
+  const std::string header = npy_header(x, format_text("write_npy ({})", path));
   const Tensor dense = x.contiguous();
   AtomicFile file(path);
-  file.write(kMagic);
-  const unsigned char fixed[] = {1, 0, static_cast<unsigned char>(header.size() & 0xff),
-                                 static_cast<unsigned char>(header.size() >> 8)};
-  file.write(fixed, sizeof fixed);
   file.write(header);
   file.write(dense.raw_data(), static_cast<size_t>(dense.numel()) * item_size(dense.dtype()));
   file.commit();

@@ -16,4 +16,8 @@ Tensor parse_npy(Bytes bytes, std::string_view name);
 // DTypeError.
 void write_npy(const std::string& path, const Tensor& x);
 
+// What stands before the row-major elements of `x` in such a file; `what` names the writer in the
+// error.
+std::string npy_header(const Tensor& x, std::string_view what);
+
 }  // namespace tinytorch::data
