@@ -227,7 +227,7 @@ Bytes zip_content(const ZipMember& member, std::string_view archive, std::vector
 namespace {
 
 void put(std::string& out, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  for (; bytes > 0; --bytes, value >>= 8) out += static_cast<char>(value & 0xff);
 }
 
 std::string deflate_parts(std::span<const Bytes> parts) {

@@ -1,5 +1,6 @@
 // Accumulation, early stopping and the plateau of a Trainer.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -60,7 +61,7 @@ TEST(Trainer, EndsWhenTheTestLossGetsNoBetter) {
 TEST(Trainer, CallsEveryCallbackInOrder) {
   TrainerOptions o;
   o.epochs = 9, o.evaluate_every = 3;
-  o.checkpoints = ::testing::TempDir() + "callbacks";
+  o.checkpoints = ::testing::TempDir() + "callbacks-" + std::to_string(getpid());
   std::filesystem::remove_all(o.checkpoints);
   Training training(perceptron(10), o);
   std::string log;
@@ -87,6 +88,7 @@ TEST(Trainer, CallsEveryCallbackInOrder) {
   }});
   EXPECT_FALSE(training.trainer->run());
   EXPECT_EQ(log, "sS.sS.sSeEC.sS.C");
+  std::filesystem::remove_all(o.checkpoints);
 }
 
 TEST(Trainer, OptionsThatCannotBeAreRefused) {
