@@ -98,11 +98,15 @@ struct Operand {
 };
 
 // Dimensions of the same label become one, of the elements where their indices are equal.
-void take_diagonals(Operand& o) {
+void take_diagonals(const std::string& text, size_t number, Operand& o) {
   for (int i = 0; i < static_cast<int>(o.labels.size()); ++i)
     for (int j = i + 1; j < static_cast<int>(o.labels.size()); ++j) {
       if (o.labels[static_cast<size_t>(i)] != o.labels[static_cast<size_t>(j)]) continue;
       const int64_t n = o.x.size(i);
+      if (o.x.size(j) != n)  // here even a size of 1 has nothing to go with
+        raise<ShapeError>("einsum: '{}': '{}' stands twice for operand {}, with sizes {} and {}.",
+                          text, static_cast<char>(o.labels[static_cast<size_t>(i)]), number, n,
+                          o.x.size(j));
       // i and j as the last two, joined: the diagonal is every (n + 1)-th element
       std::vector<int> order;
       Labels labels;
@@ -119,7 +123,7 @@ void take_diagonals(Operand& o) {
       joined.push_back(n * n);
       o.x = permute_dims(o.x, order).reshape(joined).slice(-1, 0, n * n, n + 1);
       o.labels = labels;
-      return take_diagonals(o);
+      return take_diagonals(text, number, o);
     }
 }
 
@@ -242,8 +246,9 @@ Tensor einsum(const std::string& text, std::span<const Tensor> tensors) {
         if (sizes.count(ellipsis_label(i))) output.push_back(ellipsis_label(i));
     }
   }
-  for (Operand& o : operands) {
-    take_diagonals(o);
+  for (size_t number = 0; number < operands.size(); ++number) {
+    Operand& o = operands[number];
+    take_diagonals(text, number, o);
     // A size of 1 among larger ones: without it the operand is the same for all of them.
     for (size_t i = o.labels.size(); i-- > 0;)
       if (const int d = static_cast<int>(i); o.x.size(d) == 1 && sizes[o.labels[i]] != 1) {
@@ -318,6 +323,8 @@ std::vector<ErrorCase> einsum_errors() {
       {"sizes", [] { einsum("ij,jk", {zeros({2, 3}), zeros({4, 2})}); },
        "einsum: 'ij,jk': 'j' has size 3 and, in dim 0 of operand 1, 4"},
       {"output", [] { einsum("ij->ik", {zeros({2, 3})}); }, "'k' of the output is in no operand"},
+      {"diagonal", [] { einsum("ii", {zeros({1, 3})}); },
+       "einsum: 'ii': 'i' stands twice for operand 0, with sizes 1 and 3"},
       {"output twice", [] { einsum("ij->ii", {zeros({2, 3})}); },
        "a letter stands twice in the output"},
       {"two ellipses", [] { einsum("......", {zeros({2, 3})}); }, "'...' stands twice"},

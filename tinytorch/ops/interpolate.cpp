@@ -18,11 +18,20 @@ struct Resize {
   double step;
 };
 
+// The pixel below position i of the result. Positions are PyTorch's: in f32 for every dtype, exact
+// for equal and double size. Where in / out has no exact f32, a position that should be whole may
+// come out just below it.
+int64_t nearest_pixel(int64_t i, const Resize& r) {
+  if (r.out == r.in) return i;
+  if (r.out == 2 * r.in) return i / 2;
+  const float at = std::floor(static_cast<float>(i) * static_cast<float>(r.step));
+  // Compared before it is converted: a tiny factor's step can be infinite in f32.
+  return at < static_cast<float>(r.in) ? std::min(static_cast<int64_t>(at), r.in - 1) : r.in - 1;
+}
+
 Tensor nearest(const Tensor& x, const Resize& r) {
   Tensor index = empty({r.out}, DType::kI64);
-  for (int64_t i = 0; i < r.out; ++i)
-    index.data<int64_t>()[i] =
-        std::min(static_cast<int64_t>(std::floor(static_cast<double>(i) * r.step)), r.in - 1);
+  for (int64_t i = 0; i < r.out; ++i) index.data<int64_t>()[i] = nearest_pixel(i, r);
   return index_select(x, r.dim, index);
 }
 
@@ -82,9 +91,14 @@ Tensor interpolate_by(const Tensor& x, double scale_h, double scale_w, Interpola
                       bool align_corners) {
   if (!(scale_h > 0 && scale_w > 0) || !std::isfinite(scale_h + scale_w))
     raise<ConfigError>("interpolate_by: the factors {} and {} must be positive.", scale_h, scale_w);
-  const auto scaled = [&](int dim, double scale) {
-    return x.dim() == 4 ? static_cast<int64_t>(std::floor(static_cast<double>(x.size(dim)) * scale))
-                        : 0;
+  const auto scaled = [&](int dim, double scale) -> int64_t {
+    if (x.dim() != 4) return 0;
+    constexpr double kMost = 1 << 30;  // more pixels in a row than any memory holds images of
+    const double size = std::floor(static_cast<double>(x.size(dim)) * scale);
+    if (size > kMost)
+      raise<ShapeError>("interpolate_by: {} by a factor of {}: dim {} would be larger than {}.",
+                        describe(x), scale, dim, kMost);
+    return static_cast<int64_t>(size);
   };
   const int64_t out_h = scaled(2, scale_h), out_w = scaled(3, scale_w);
   check_image(x, out_h, out_w);
@@ -124,6 +138,8 @@ std::vector<ErrorCase> interpolate_errors() {
            "f32 [1, 1, 2, 3] to 0x2: sizes must be at least 1"},
           {"factor", [] { interpolate_by(zeros({1, 1, 2, 3}), -1, 2); },
            "the factors -1 and 2 must be positive"},
+          {"huge factor", [] { interpolate_by(zeros({1, 1, 2, 3}), 2, 1e300); },
+           "f32 [1, 1, 2, 3] by a factor of 1e+300: dim 3 would be larger than"},
           {"corners of nearest",
            [] { interpolate(zeros({1, 1, 2, 3}), 2, 2, Interpolation::kNearest, true); },
            "align_corners is for bilinear"},

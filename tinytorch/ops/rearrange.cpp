@@ -2,6 +2,7 @@
 #include "tinytorch/ops/rearrange.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "tinytorch/ops/common.h"
 
@@ -75,6 +76,8 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> times) {
   for (int d = 0; d < out.dim(); ++d) {
     const int64_t n = times[static_cast<size_t>(d)];
     if (n == 1) continue;
+    if (n > 0 && out.size(d) > std::numeric_limits<int64_t>::max() / n)
+      raise<ShapeError>("repeat: {} times dim {} of {} is too large.", n, d, describe(out));
     Shape shape = out.shape();  // (..., n copies, size, ...) joined
     Shape wide = shape;
     wide.insert(d, n);
@@ -170,7 +173,9 @@ std::vector<Sample> repeat_samples(SampleMaker& m) {
 std::vector<ErrorCase> repeat_errors() {
   return {{"too few", [] { repeat(zeros({2, 3}), {2}); },
            "repeat: [2] must have a number of 0 or more for each dimension of f32 [2, 3]"},
-          {"negative", [] { repeat(zeros({2}), {-1}); }, "repeat: [-1]"}};
+          {"negative", [] { repeat(zeros({2}), {-1}); }, "repeat: [-1]"},
+          {"too large", [] { repeat(zeros({4}), {std::numeric_limits<int64_t>::max()}); },
+           "times dim 0 of f32 [4] is too large"}};
 }
 std::vector<Sample> unfold_samples(SampleMaker& m) {
   const auto run = [](int64_t dim, int64_t size, int64_t step) {
