@@ -311,7 +311,8 @@ OPS = {
     "roll": {"by 2": lambda x: x.roll(2, 1), "back and forth": lambda x: x.roll((-1, 7), (0, 1)), "as one row": lambda x: x.roll(2),
              "empty": lambda x: x.roll(1, 0)},
     "repeat": {"2 by 3": lambda x: x.repeat(2, 3), "more dims": lambda x: x.repeat(2, 1, 2), "once": lambda x: x.repeat(1, 1),
-               "never": lambda x: x.repeat(1, 0), "scalar": lambda x: x.repeat(3)},
+               "never": lambda x: x.repeat(1, 0), "scalar": lambda x: x.repeat(3),
+               "8-d": lambda x: x.repeat(2, 1, 1, 1, 2, 1, 1, 3)},
     "unfold": {"overlapping": lambda x: x.unfold(0, 3, 2), "side by side": lambda x: x.unfold(1, 2, 2),
                "first of 3-d": lambda x: x.unfold(0, 2, 1), "with gaps": lambda x: x.unfold(-1, 2, 3)},
     **{name: {"square": fn, "above": lambda x, f=fn: f(x, 1), "batch, below": lambda x, f=fn: f(x, -1), "far out": lambda x, f=fn: f(x, 9)}

@@ -1,110 +1,10 @@
-#include "tests/golden/random_cases.h"
-
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-
-#include <fmt/ranges.h>
-
-#include "tinytorch/core/format.h"
+#include "tests/golden/random_maker.h"
 #include "tinytorch/ops/math.h"
-#include "tinytorch/ops/ops.h"
 #include "tinytorch/ops/statistics.h"
 
 namespace tinytorch::golden {
 
 namespace {
-
-using Tensors = std::vector<Tensor>;
-using Run = std::function<Tensor(const Tensors&)>;
-
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t bits() {
-    uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-  }
-  int64_t in(int64_t low, int64_t high) {  // both ends count
-    return low + static_cast<int64_t>(bits() % static_cast<uint64_t>(high - low + 1));
-  }
-  bool chance(int64_t one_in) { return in(1, one_in) == 1; }
-  double real(double low, double high) {
-    return low + (high - low) * static_cast<double>(bits() >> 11) * 0x1p-53;
-  }
-  Shape shape(int64_t min_rank, int64_t max_rank, int64_t max_size = 5) {
-    Shape s;
-    for (int64_t rank = in(min_rank, max_rank); rank > 0; --rank) s.push_back(in(1, max_size));
-    return s;
-  }
-  // A shape that broadcasts to `s`: without some leading dimensions, with some of size 1.
-  Shape broadcastable(const Shape& s) {
-    Shape out;
-    for (int64_t i = in(0, s.rank()); i < s.rank(); ++i)
-      out.push_back(chance(3) ? 1 : s[static_cast<int>(i)]);
-    return out;
-  }
-  Tensor reals(const Shape& s, double low = -2, double high = 2) {
-    Tensor t = empty(s, DType::kF64);
-    for (int64_t i = 0; i < t.numel(); ++i) t.data<double>()[i] = real(low, high);
-    return t;
-  }
-  Tensor integers(const Shape& s, int64_t below) {
-    Tensor t = empty(s, DType::kI64);
-    for (int64_t i = 0; i < t.numel(); ++i) t.data<int64_t>()[i] = in(0, below - 1);
-    return t;
-  }
-  Tensor booleans(const Shape& s) {
-    Tensor t = empty(s, DType::kBool);
-    for (int64_t i = 0; i < t.numel(); ++i) t.data<bool>()[i] = chance(2);
-    return t;
-  }
-
- private:
-  uint64_t state_;
-};
-
-const char* python(bool b) {
-  return b ? "True" : "False";
-}
-std::string python(const std::vector<int64_t>& list) {
-  return fmt::format("[{}]", fmt::join(list, ", "));
-}
-
-class Maker {
- public:
-  std::vector<RandomCase> cases;
-
-  // fn(random) gives {python, inputs, run}: `count` cases of one operation.
-  template <class Fn>
-  void add(const std::string& name, int count, Fn fn) {
-    for (int i = 0; i < count; ++i) {
-      Random random(cases.size() * 1000003 + 17);
-      RandomCase c = fn(random);
-      c.name = fmt::format("{} {}", name, i);
-      cases.push_back(std::move(c));
-    }
-  }
-  void unary(const std::string& name, const std::string& call, Tensor (*fn)(const Tensor&),
-             double low = -3, double high = 3) {
-    add(name, 2, [&](Random& r) {
-      return RandomCase{"", call, {r.reals(r.shape(0, 4), low, high)}, [fn](const Tensors& t) {
-                          return fn(t[0]);
-                        }};
-    });
-  }
-  void binary(const std::string& name, const std::string& call, Run run, double low = -2) {
-    add(name, 4, [&](Random& r) {
-      const Shape s = r.shape(1, 4);
-      const bool swap = r.chance(2);
-      Tensor a = r.reals(s, low), b = r.reals(r.broadcastable(s), low);
-      if (swap) std::swap(a, b);
-      return RandomCase{"", call, {a, b}, run};
-    });
-  }
-};
 
 void pointwise_cases(Maker& m) {
   m.unary("neg", "-t[0]", neg);
@@ -447,7 +347,7 @@ void image_cases(Maker& m) {
   });
 }
 
-void loss_cases(Maker& m) {
+void first_loss_cases(Maker& m) {
   m.add("cross_entropy", 6, [](Random& r) {
     Shape s = {r.in(1, 6), r.in(2, 9)}, target = {s[0]};
     if (r.chance(3)) s.push_back(3), target.push_back(3);
@@ -482,8 +382,11 @@ std::vector<RandomCase> random_cases() {
   view_cases(m);
   product_cases(m);
   image_cases(m);
-  loss_cases(m);
+  first_loss_cases(m);
   math_cases(m);
+  loss_cases(m);
+  place_cases(m);
+  layer_cases(m);
   return m.cases;
 }
 

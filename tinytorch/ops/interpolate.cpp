@@ -157,7 +157,8 @@ const OpInfo kTable[] = {
      "images in another size, by the nearest pixel or bilinear",
      "g spread back with the same weights", "nothing", "gather_rows scatter_add_rows pointwise",
      interpolate_samples, interpolate_cost, interpolate_errors, 1e-6, true,
-     "images only; other modes are missing"},
+     "images only; other modes are missing; where a factor other than 1 or 2 keeps or doubles a "
+     "size, nearest takes each pixel once or twice, as PyTorch does only for channels_last"},
 };
 
 }  // namespace
