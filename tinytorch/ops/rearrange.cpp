@@ -51,6 +51,11 @@ Tensor roll(const Tensor& x, std::span<const int64_t> shifts, std::span<const in
     const std::array<int64_t, 1> first = {0};
     return roll(x.reshape({x.numel()}), shifts, first).reshape(x.shape());
   }
+  if (shifts.empty())
+    raise<ConfigError>(
+        "roll: no shifts. Hint: one for each dim, or a single one without dims, which rolls {} as "
+        "one row.",
+        describe(x));
   if (shifts.size() != dims.size())
     raise<ConfigError>("roll: {} shifts for {} dims. Hint: one for each.", shifts.size(),
                        dims.size());
@@ -78,11 +83,11 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> times) {
     if (n == 1) continue;
     if (n > 0 && out.size(d) > std::numeric_limits<int64_t>::max() / n)
       raise<ShapeError>("repeat: {} times dim {} of {} is too large.", n, d, describe(out));
-    Shape shape = out.shape();  // (..., n copies, size, ...) joined
-    Shape wide = shape;
-    wide.insert(d, n);
+    Shape shape = out.shape();
+    int64_t outer = 1, inner = 1;  // three dimensions, so that x may have as many as there can be
+    for (int i = 0; i < out.dim(); ++i) (i < d ? outer : inner) *= shape[i];
     shape[d] *= n;
-    out = out.unsqueeze(d).expand(wide).reshape(shape);
+    out = out.reshape({outer, 1, inner}).expand({outer, n, inner}).reshape(shape);
   }
   return copied(x,
                 out.is_same(x) || out.storage().data() != x.storage().data() ? out : out.clone());
@@ -160,7 +165,9 @@ std::vector<Sample> roll_samples(SampleMaker& m) {
           {"empty", {m.normal({0, 3})}, run({1}, {0})}};
 }
 std::vector<ErrorCase> roll_errors() {
-  return {{"counts", [] { roll(zeros({2, 3}), {1, 2}, {0}); }, "roll: 2 shifts for 1 dims"}};
+  return {
+      {"counts", [] { roll(zeros({2, 3}), {1, 2}, {0}); }, "roll: 2 shifts for 1 dims"},
+      {"no shifts", [] { roll(zeros({2, 3}), {}); }, "roll: no shifts. Hint: one for each dim"}};
 }
 std::vector<Sample> repeat_samples(SampleMaker& m) {
   const auto run = [](List times) { return [=](Inputs t) { return repeat(t[0], times); }; };
@@ -168,7 +175,8 @@ std::vector<Sample> repeat_samples(SampleMaker& m) {
           {"more dims", {m.normal({3})}, run({2, 1, 2})},
           {"once", {m.normal({2, 2})}, run({1, 1})},
           {"never", {m.normal({2, 2})}, run({1, 0})},
-          {"scalar", {m.normal({})}, run({3})}};
+          {"scalar", {m.normal({})}, run({3})},
+          {"8-d", {m.normal({1, 2, 1, 1, 3, 1, 1, 2})}, run({2, 1, 1, 1, 2, 1, 1, 3})}};
 }
 std::vector<ErrorCase> repeat_errors() {
   return {{"too few", [] { repeat(zeros({2, 3}), {2}); },
