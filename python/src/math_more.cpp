@@ -154,17 +154,18 @@ void bind_orders(Api& api) {
   api.tensor.def("sort", sort_of, py::arg("dim") = -1, py::arg("descending") = false);
   api.module.def("sort", sort_of, py::arg("input"), py::arg("dim") = -1,
                  py::arg("descending") = false);
-  const auto topk_of = [](const Tensor& x, int64_t k, int64_t dim, bool largest) {
+  const auto topk_of = [](const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted) {
     std::pair<Tensor, Tensor> found;
     {
       const Compute compute;
-      found = topk(x, k, dim, largest);
+      found = topk(x, k, dim, largest, sorted);
     }
     return values_and_indices(std::move(found));
   };
-  api.tensor.def("topk", topk_of, py::arg("k"), py::arg("dim") = -1, py::arg("largest") = true);
+  api.tensor.def("topk", topk_of, py::arg("k"), py::arg("dim") = -1, py::arg("largest") = true,
+                 py::arg("sorted") = true);
   api.module.def("topk", topk_of, py::arg("input"), py::arg("k"), py::arg("dim") = -1,
-                 py::arg("largest") = true);
+                 py::arg("largest") = true, py::arg("sorted") = true);
   api.both("argsort", &argsort, py::arg("dim") = -1, py::arg("descending") = false);
   api.both("outer", &outer, py::arg("vec2"));
   api.module.def("einsum", [](const std::string& equation, const py::args& args) {

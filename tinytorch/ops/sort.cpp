@@ -102,7 +102,8 @@ Tensor argsort(const Tensor& x, int64_t dim, bool descending) {
   return first_in_order("argsort", x, d, x.dim() == 0 ? 1 : x.size(d), descending);
 }
 
-std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest,
+                               bool /*sorted*/) {
   const int d = normalize_dim(dim, x.dim(), "topk");
   const int64_t n = x.dim() == 0 ? 1 : x.size(d);
   if (k < 0 || k > n)
@@ -175,10 +176,10 @@ const OpInfo kTable[] = {
     {"argsort", "argsort(x, dim, descending), sort(...).second",
      "the indices of the values in order", "none: indices", "nothing", "", argsort_samples, cost,
      argsort_errors, 1e-6, true, "always stable"},
-    {"topk", "topk(x, k, dim, largest).first", "the k largest or smallest values, in order",
+    {"topk", "topk(x, k, dim, largest, sorted).first", "the k largest or smallest values, in order",
      "g where the values came from", "their indices", "gather_rows scatter_add_rows", topk_samples,
      cost, topk_errors, 1e-6, true, "always sorted; of equal values the first"},
-    {"topk_indices", "topk(x, k, dim, largest).second", "the indices of the k values",
+    {"topk_indices", "topk(x, k, dim, largest, sorted).second", "the indices of the k values",
      "none: indices", "nothing", "", topk_index_samples, cost, nullptr},
 };
 

@@ -12,6 +12,8 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim = -1, bool descendin
 Tensor argsort(const Tensor& x, int64_t dim = -1, bool descending = false);
 // The k largest (or smallest) values along a dimension, in order, and their indices. Of equal ones
 // the first come first (PyTorch leaves it open). ConfigError unless 0 <= k <= the dimension's size.
-std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);
+// Without `sorted` any order will do for the caller, as in PyTorch: it is the same one here.
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true,
+                               bool sorted = true);
 
 }  // namespace tinytorch

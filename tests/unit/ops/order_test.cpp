@@ -27,6 +27,8 @@ TEST(Order, NanIsLargestAndEqualValuesKeepTheirOrder) {
     EXPECT_EQ(to_vector<int64_t>(sort(x, 0, true).second), (Indices{1, 4, 5, 3, 0, 6, 7, 2}));
     EXPECT_EQ(to_vector<int64_t>(topk(x, 4).second), (Indices{1, 4, 5, 3}));
     EXPECT_EQ(to_vector<int64_t>(topk(x, 3, 0, false).second), (Indices{2, 6, 7}));
+    EXPECT_EQ(to_vector<int64_t>(sort(topk(x, 3, 0, false, false).second).first),
+              (Indices{2, 6, 7}));
   }
 }
 
