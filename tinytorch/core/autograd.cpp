@@ -46,8 +46,7 @@ void destroy_node(Node* node) {
   draining = false;
 }
 
-TensorBase::TensorBase() = default;
-TensorBase::~TensorBase() {
+void TensorBase::leave_graph() {
   if (grad_fn) {
     if (is_leaf_node(grad_fn)) static_cast<LeafNode*>(grad_fn)->leaf = nullptr;
     Ref<Node>::adopt(grad_fn);

@@ -85,9 +85,12 @@ class GradContext {
 
 class Node : public RefCounted {
  public:
-  Node(const char* name, int inputs, int outputs) : edges(inputs), grads(outputs), name_(name) {}
+  [[gnu::always_inline]] Node(const char* name, int inputs, int outputs)
+      : edges(inputs), grads(outputs), name_(name) {}
   virtual ~Node() = default;
   static void destroy(Node* node) { destroy_node(node); }
+  static void* operator new(size_t bytes) { return new_small(bytes); }
+  static void operator delete(void* memory, size_t bytes) { delete_small(memory, bytes); }
 
   const char* name() const { return name_; }
   virtual void run(GradContext& context) = 0;  // gradients of the inputs from those of the outputs
@@ -127,14 +130,13 @@ class Saved {
 
 // Whether an operation on these tensors has to be recorded.
 inline bool needs_grad(std::initializer_list<const Tensor*> inputs) {
-  if (!grad_enabled()) return false;
   for (const Tensor* t : inputs)
-    if (t->requires_grad()) return true;
+    if (t->requires_grad()) return grad_enabled();
   return false;
 }
 template <class... T>
 bool needs_grad(const T&... inputs) {
-  return grad_enabled() && (inputs.requires_grad() || ...);
+  return (inputs.requires_grad() || ...) && grad_enabled();
 }
 
 // Ties `out` to `node`: fills the node's edges from the inputs (module 4's first task).
@@ -144,8 +146,9 @@ void record(const Ref<Node>& node, std::span<const Tensor* const> inputs,
 template <class F>
 class FormulaNode final : public Node {
  public:
-  FormulaNode(const char* name, int inputs, int outputs, bool composed, F formula)
-      : Node(name, inputs, outputs), formula_(std::move(formula)), composed_(composed) {}
+  template <class G>
+  FormulaNode(const char* name, int inputs, int outputs, bool composed, G&& formula)
+      : Node(name, inputs, outputs), formula_(std::forward<G>(formula)), composed_(composed) {}
   void run(GradContext& context) override { (*formula_)(context); }
   void release_saved() override {
     formula_.reset();
@@ -166,20 +169,21 @@ class FormulaNode final : public Node {
 enum class Formula : bool { kKernel, kComposed };
 template <class F>
 void set_gradient(const char* name, std::span<Tensor* const> outputs,
-                  std::span<const Tensor* const> inputs, F formula,
+                  std::span<const Tensor* const> inputs, F&& formula,
                   Formula kind = Formula::kKernel) {
-  record(Ref<Node>(new FormulaNode<F>(name, static_cast<int>(inputs.size()),
-                                      static_cast<int>(outputs.size()), kind == Formula::kComposed,
-                                      std::move(formula))),
-         inputs, outputs);
+  auto* node = new FormulaNode<std::remove_cvref_t<F>>(
+      name, static_cast<int>(inputs.size()), static_cast<int>(outputs.size()),
+      kind == Formula::kComposed, std::forward<F>(formula));
+  node->refs.store(1, std::memory_order_relaxed);
+  record(Ref<Node>::adopt(node), inputs, outputs);
 }
 template <class F>
 void set_gradient(const char* name, Tensor& out, std::initializer_list<const Tensor*> inputs,
-                  F formula, Formula kind = Formula::kKernel) {
+                  F&& formula, Formula kind = Formula::kKernel) {
   Tensor* outputs[] = {&out};
   set_gradient(name, std::span<Tensor* const>(outputs),
-               std::span<const Tensor* const>(inputs.begin(), inputs.size()), std::move(formula),
-               kind);
+               std::span<const Tensor* const>(inputs.begin(), inputs.size()),
+               std::forward<F>(formula), kind);
 }
 
 // Call before an in-place change of x by `op`: GradError for a leaf that requires a gradient (while

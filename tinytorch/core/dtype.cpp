@@ -5,25 +5,16 @@
 namespace tinytorch {
 
 namespace {
-struct Row {
-  const char* name;
-  size_t size;
-};
-constexpr Row kRows[] = {{"bool", 1}, {"u8", 1},   {"i8", 1},  {"i32", 4},
-                         {"i64", 8},  {"bf16", 2}, {"f32", 4}, {"f64", 8}};
+constexpr const char* kNames[] = {"bool", "u8", "i8", "i32", "i64", "bf16", "f32", "f64"};
 }  // namespace
 
-size_t item_size(DType dtype) {
-  return kRows[static_cast<int>(dtype)].size;
-}
-
 const char* dtype_name(DType dtype) {
-  return kRows[static_cast<int>(dtype)].name;
+  return kNames[static_cast<int>(dtype)];
 }
 
 DType dtype_from_name(const char* name) {
   for (int i = 0; i < 8; ++i)
-    if (std::strcmp(kRows[i].name, name) == 0) return static_cast<DType>(i);
+    if (std::strcmp(kNames[i], name) == 0) return static_cast<DType>(i);
   raise<ConfigError>("dtype '{}' is unknown. Known: bool, u8, i8, i32, i64, bf16, f32, f64.", name);
 }
 

@@ -27,7 +27,10 @@ struct BFloat16 {
 // Order is the order of promotion inside a kind (kind: bool < integer < float).
 enum class DType : uint8_t { kBool, kU8, kI8, kI32, kI64, kBF16, kF32, kF64 };
 
-size_t item_size(DType dtype);            // bytes of one element
+inline size_t item_size(DType dtype) {  // bytes of one element
+  constexpr uint8_t kBytes[] = {1, 1, 1, 4, 8, 2, 4, 8};
+  return kBytes[static_cast<int>(dtype)];
+}
 const char* dtype_name(DType dtype);      // "f32": the name in messages and configs
 DType dtype_from_name(const char* name);  // the inverse; ConfigError names the known ones
 inline bool is_floating(DType d) {

@@ -2,6 +2,7 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "tinytorch/core/layout.h"
 #include "tinytorch/core/ref.h"
 #include "tinytorch/core/shape.h"
+#include "tinytorch/core/small_objects.h"
 #include "tinytorch/core/storage.h"
 
 namespace tinytorch {
@@ -20,14 +22,19 @@ void destroy_node(Node* node);
 
 // What a tensor is apart from its layout: its count and its place in the autograd graph.
 struct TensorBase : RefCounted {
-  TensorBase();
-  ~TensorBase();
+  TensorBase() = default;
+  ~TensorBase() {
+    if (grad_fn || grad) leave_graph();
+  }
   Node* grad_fn = nullptr;     // counted; the node that made this tensor (or accumulates a leaf)
   uint32_t output_nr = 0;      // which of that node's outputs this is
   bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
   bool is_view = false;        // shares its storage with the tensor it was taken from
   TensorBase* grad = nullptr;  // counted
   static void destroy(TensorBase* base);
+  void leave_graph();  // drops grad_fn and grad
+  static void* operator new(size_t bytes) { return new_small(bytes); }
+  static void operator delete(void* memory, size_t bytes) { delete_small(memory, bytes); }
 };
 
 // Memory order of a new dense tensor.
@@ -121,8 +128,9 @@ class Tensor {
 
   // ---- copies and conversions (ops/copy.cpp)
   Tensor contiguous(MemoryFormat format = MemoryFormat::kContiguous) const;  // itself if it is
-  Tensor clone() const;  // dense, keeps a dense order
-  Tensor to(DType dtype) const;
+  Tensor clone() const;           // dense, keeps a dense order
+  Tensor to(DType dtype) const&;  // itself if it has it
+  Tensor to(DType dtype) &&;
   Tensor& copy_(const Tensor& source);  // broadcasts, converts
   Tensor& fill_(Scalar value);
   Tensor& zero_() { return fill_(0); }
@@ -158,6 +166,7 @@ class Tensor {
   double item_as_double() const;
   [[noreturn]] void wrong_data_type(DType asked) const;
   friend Tensor make_tensor(Storage storage, DType dtype, const Layout& layout);
+  friend struct TensorImpl;
   // This tensor's place in the graph becomes that of `result`, which holds the same values.
   Tensor& adopt_graph(const Tensor& result);
   friend struct GraphAccess;
@@ -169,6 +178,17 @@ Tensor make_tensor(Storage storage, DType dtype, const Layout& layout);
 // Another layout over the same storage, outside the graph (views record themselves in
 // ops/view.cpp).
 Tensor alias(const Tensor& x, const Layout& layout);
+// The usual case of element-wise operations, in one call: inputs of one dtype and one shape that
+// lie in memory in one order without gaps. Gives a new tensor of that shape and order, of the same
+// dtype or of `out_dtype`; undefined when the inputs are not so.
+struct DenseOperands {
+  char* data[6];  // where the result (first) and the inputs begin
+  int64_t numel;
+  DType dtype;  // of the inputs
+};
+Tensor dense_result(std::span<const Tensor* const> inputs, std::optional<DType> out_dtype,
+                    DenseOperands& operands);
+Tensor dense_result(const Tensor& a, const Tensor& b, DenseOperands& operands);
 
 Tensor operator+(const Tensor& a, const Tensor& b);
 Tensor operator-(const Tensor& a, const Tensor& b);

@@ -20,6 +20,18 @@ const TensorImpl& impl(const TensorBase* base) {
   return *static_cast<const TensorImpl*>(base);
 }
 
+// Held once; its layout is still to be set.
+Ref<TensorImpl> new_tensor(Storage storage, DType dtype) {
+  auto* t = new TensorImpl(std::move(storage), dtype);
+  t->refs.store(1, std::memory_order_relaxed);  // nobody else knows it: no atomic addition needed
+  return Ref<TensorImpl>::adopt(t);
+}
+
+char* first_byte(const TensorImpl& t) {
+  return static_cast<char*>(t.storage.data()) +
+         t.layout.offset * static_cast<int64_t>(item_size(t.dtype));
+}
+
 // Same as is_contiguous, but against given strides.
 bool same_order(const Shape& shape, const Strides& strides, const Strides& wanted) {
   for (int i = 0; i < shape.rank(); ++i)
@@ -46,17 +58,62 @@ bool dense_in_some_order(const Shape& shape, const Strides& strides) {
 }  // namespace
 
 Tensor make_tensor(Storage storage, DType dtype, const Layout& layout) {
-  auto* t = new TensorImpl;
-  t->storage = std::move(storage);
+  Ref<TensorImpl> t = new_tensor(std::move(storage), dtype);
   t->layout = layout;
-  t->dtype = dtype;
   const Shape& shape = t->layout.shape;
   t->numel = shape.product();
   t->contiguous = is_contiguous(shape, layout.strides);
   t->channels_last = shape.rank() == 4 && t->numel > 0 &&
                      same_order(shape, layout.strides, channels_last_strides(shape));
   t->dense = t->contiguous || t->channels_last || dense_in_some_order(shape, layout.strides);
-  return Tensor(Ref<TensorBase>(t));
+  return TensorImpl::handle(std::move(t));
+}
+
+namespace {
+
+// Whether element i of x lies in memory where element i of a tensor like `first`, which is dense,
+// does.
+bool lies_like(const TensorImpl& x, const TensorImpl& first) {
+  if (x.dtype != first.dtype || !(x.layout.shape == first.layout.shape)) return false;
+  return (x.contiguous && first.contiguous) ||
+         (x.dense && x.layout.strides == first.layout.strides);
+}
+
+[[gnu::always_inline]] inline Tensor dense_tensor_like(const TensorImpl& x, DType dtype,
+                                                       DenseOperands& operands) {
+  Ref<TensorImpl> out =
+      new_tensor(Storage::allocate(static_cast<size_t>(x.numel) * item_size(dtype)), dtype);
+  out->layout.shape = x.layout.shape;
+  out->layout.strides = x.layout.strides;
+  out->numel = x.numel;
+  out->contiguous = x.contiguous;
+  out->channels_last = x.channels_last;
+  operands.data[0] = static_cast<char*>(out->storage.data());
+  operands.numel = x.numel;
+  operands.dtype = x.dtype;
+  return TensorImpl::handle(std::move(out));
+}
+
+}  // namespace
+
+Tensor dense_result(std::span<const Tensor* const> inputs, std::optional<DType> out_dtype,
+                    DenseOperands& operands) {
+  const TensorImpl& first = impl(inputs[0]->base());
+  if (!first.dense) return {};
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorImpl& x = impl(inputs[i]->base());
+    if (i > 0 && !lies_like(x, first)) return {};
+    operands.data[i + 1] = first_byte(x);
+  }
+  return dense_tensor_like(first, out_dtype.value_or(first.dtype), operands);
+}
+
+Tensor dense_result(const Tensor& a, const Tensor& b, DenseOperands& operands) {
+  const TensorImpl &x = impl(a.base()), &y = impl(b.base());
+  if (!x.dense || !lies_like(y, x)) return {};
+  operands.data[1] = first_byte(x);
+  operands.data[2] = first_byte(y);
+  return dense_tensor_like(x, x.dtype, operands);
 }
 
 Tensor alias(const Tensor& x, const Layout& layout) {
@@ -93,9 +150,7 @@ bool Tensor::is_dense() const {
   return impl(base_.get()).dense;
 }
 void* Tensor::raw_data() const {
-  const TensorImpl& t = impl(base_.get());
-  return static_cast<char*>(t.storage.data()) +
-         t.layout.offset * static_cast<int64_t>(item_size(t.dtype));
+  return first_byte(impl(base_.get()));
 }
 
 void Tensor::set_data(const Tensor& other) {

@@ -6,14 +6,17 @@
 namespace tinytorch {
 
 struct TensorImpl : TensorBase {
+  TensorImpl(Storage s, DType d) : storage(std::move(s)), dtype(d) {}
   Storage storage;
   Layout layout;
   int64_t numel = 0;
-  DType dtype = DType::kF32;
+  DType dtype;
   // Set once, when the tensor is made, so that kernels take the flat path without reading strides.
   bool contiguous = true;
   bool channels_last = false;
   bool dense = true;
+
+  static Tensor handle(Ref<TensorImpl> t) { return Tensor(Ref<TensorBase>::adopt(t.detach())); }
 };
 
 }  // namespace tinytorch

@@ -35,6 +35,11 @@ struct PointwiseRows {
       if (RowFn fast = simd_f32[static_cast<int>(current_isa())]) return fast;
     return loops[static_cast<int>(dtype)];
   }
+  // The same for operands that need no walk, where "pointwise" is "simd".
+  RowFn dense_row(DType dtype) const {
+    const RowFn fast = dtype == DType::kF32 ? simd_f32[static_cast<int>(current_isa())] : nullptr;
+    return fast ? fast : loops[static_cast<int>(dtype)];
+  }
 };
 
 // Rows written by hand for T = float and double: the students of module 1

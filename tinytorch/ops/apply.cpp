@@ -32,6 +32,7 @@ Tensor apply_unary(const Unary& op, const Tensor& x, const FormulaNumbers& param
 }
 
 DType result_type(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == b.dtype()) return a.dtype();
   const auto kind = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
   if ((a.dim() == 0) != (b.dim() == 0)) {
     const Tensor& big = a.dim() == 0 ? b : a;
@@ -43,8 +44,12 @@ DType result_type(const Tensor& a, const Tensor& b) {
 
 Tensor run_binary(const char* op, const kernels::PointwiseRows& rows, const Tensor& a,
                   const Tensor& b, DType dtype, DType out_dtype, const void* params) {
-  const NoGrad no_grad;  // conversions inside; the caller records
   const DType in = dtype == DType::kBF16 ? DType::kF32 : dtype;
+  if (a.dtype() == in && b.dtype() == in && out_dtype != DType::kBF16) {
+    const Tensor* inputs[] = {&a, &b};
+    return run_pointwise(op, rows, in, out_dtype, inputs, params);
+  }
+  const NoGrad no_grad;  // conversions inside; the caller records
   const Tensor x = a.to(in), y = b.to(in);
   const Tensor* inputs[] = {&x, &y};
   const DType out = out_dtype == DType::kBF16 ? DType::kF32 : out_dtype;

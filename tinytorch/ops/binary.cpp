@@ -154,25 +154,51 @@ void record_product(Tensor& out, const Tensor& a, const Tensor& b) {
       Formula::kComposed);
 }
 
+// The gradient of a + alpha b with respect to b, from that with respect to a.
+Tensor scaled(Tensor g, double alpha) {
+  return alpha == 1 ? g : alpha == -1 ? neg(g) : g * Scalar(alpha);
+}
+
+// a b where both have the shape and dtype of the product. A factor is kept only for the other's
+// gradient.
+void record_equal_product(Tensor& out, const Tensor& a, const Tensor& b) {
+  set_gradient(
+      "mul", out, {&a, &b},
+      [a = b.requires_grad() ? Saved(a) : Saved(),
+       b = a.requires_grad() ? Saved(b) : Saved()](GradContext& c) {
+        const Tensor& g = c.grad();
+        if (c.needs(0)) c.set(0, gradients::mul(g, b.get(c), g.shape()));
+        if (c.needs(1)) c.set(1, gradients::mul(g, a.get(c), g.shape()));
+      },
+      Formula::kComposed);
+}
+
 // Recording a + alpha b needs the shapes and dtypes of the inputs only.
 void record_sum(Tensor& out, const char* name, const Tensor& a, const Tensor& b, double alpha) {
   set_gradient(
       name, out, {&a, &b},
       [as = a.shape(), bs = b.shape(), ad = a.dtype(), bd = b.dtype(), alpha](GradContext& c) {
         if (c.needs(0)) c.set(0, gradients::add(c.grad(), as).to(ad));
-        if (!c.needs(1)) return;
-        const Tensor g = gradients::add(c.grad(), bs).to(bd);
-        c.set(1, alpha == 1 ? g : alpha == -1 ? neg(g) : g * Scalar(alpha));
+        if (c.needs(1)) c.set(1, scaled(gradients::add(c.grad(), bs).to(bd), alpha));
+      },
+      Formula::kComposed);
+}
+// a + b where both have the shape and dtype of the sum: then not even these.
+void record_equal_sum(Tensor& out, const Tensor& a, const Tensor& b) {
+  set_gradient(
+      "add", out, {&a, &b},
+      [](GradContext& c) {
+        const Tensor& g = c.grad();
+        if (c.needs(0)) c.set(0, gradients::add(g, g.shape()));
+        if (c.needs(1)) c.set(1, gradients::add(g, g.shape()));
       },
       Formula::kComposed);
 }
 
 Tensor add_scaled(const char* name, const Tensor& a, const Tensor& b, double alpha) {
-  const DType dtype = result_type(a, b);
+  const PointwiseRows& rows = alpha == 1 ? kAdd : alpha == -1 ? kSub : kAddScaled;
   const FormulaNumbers params{alpha};
-  Tensor out = alpha == 1    ? run_binary(name, kAdd, a, b, dtype, dtype)
-               : alpha == -1 ? run_binary(name, kSub, a, b, dtype, dtype)
-                             : run_binary(name, kAddScaled, a, b, dtype, dtype, &params);
+  Tensor out = run_binary(name, rows, a, b, &params);
   if (needs_grad(a, b)) record_sum(out, name, a, b, alpha);
   return out;
 }
@@ -187,8 +213,13 @@ Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) {
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  const DType dtype = result_type(a, b);
-  Tensor out = run_binary("mul", kMul, a, b, dtype, dtype);
+  Tensor out = run_dense(kMul, a, b);
+  if (out.defined()) {
+    if (needs_grad(a, b)) record_equal_product(out, a, b);
+    return out;
+  }
+  const DType joint = result_type(a, b);
+  out = run_binary("mul", kMul, a, b, joint, joint);
   if (needs_grad(a, b)) record_product(out, a, b);
   return out;
 }
@@ -245,7 +276,10 @@ TINYTORCH_WITH_SCALAR(operator/)
 #undef TINYTORCH_WITH_SCALAR
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
-  return add(a, b);
+  Tensor out = run_dense(kAdd, a, b);  // the usual case in the fewest steps
+  if (!out.defined()) return add_scaled("add", a, b, 1);
+  if (needs_grad(a, b)) record_equal_sum(out, a, b);
+  return out;
 }
 Tensor operator-(const Tensor& a, const Tensor& b) {
   return sub(a, b);

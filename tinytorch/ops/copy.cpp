@@ -42,7 +42,12 @@ Tensor Tensor::clone() const {
   return out;
 }
 
-Tensor Tensor::to(DType target) const {
+Tensor Tensor::to(DType target) && {
+  if (target == dtype()) return std::move(*this);
+  return std::as_const(*this).to(target);
+}
+
+Tensor Tensor::to(DType target) const& {
   if (target == dtype()) return *this;
   Tensor out = empty_like(*this, target);
   copy_elements(*this, out);

@@ -20,6 +20,18 @@ bool is_flat(const Tensor& out, std::span<const Tensor* const> inputs) {
   return true;
 }
 
+constexpr double kLeastChunkNs = 2e3;  // less than any chunk of parallel_for
+
+// One long row, cut into chunks.
+[[gnu::noinline]] void run_row(RowFn row, int64_t n, char* const* data, const int64_t* step,
+                               int operands, const void* params, double ns) {
+  parallel_for(n, ns, [&](int64_t begin, int64_t end) {
+    char* at[kernels::kMaxOperands];
+    for (int i = 0; i < operands; ++i) at[i] = data[i] + begin * step[i];
+    row(at, step, end - begin, params);
+  });
+}
+
 void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs,
               const void* params, double ns) {
   char* data[kernels::kMaxOperands];
@@ -32,11 +44,7 @@ void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> input
     data[operands] = static_cast<char*>(t->raw_data());
     step[operands++] = t->numel() == 1 && n != 1 ? 0 : static_cast<int64_t>(item_size(t->dtype()));
   }
-  parallel_for(n, ns, [&](int64_t begin, int64_t end) {
-    char* at[kernels::kMaxOperands];
-    for (int i = 0; i < operands; ++i) at[i] = data[i] + begin * step[i];
-    row(at, step, end - begin, params);
-  });
+  run_row(row, n, data, step, operands, params, ns);
 }
 
 Strides byte_strides(const Tensor& t, const Shape& shape) {
@@ -58,7 +66,6 @@ void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DTyp
   const RowFn row = rows.row(dtype);
   if (!row) raise_no_row(op, dtype);
   if (out.numel() == 0) return;
-  // The plain variant always walks: in a lab the walk is the student's.
   if (kernels::pointwise.simd() && is_flat(out, inputs))
     return run_flat(row, out, inputs, params, ns);
   kernels::WalkArgs args;
@@ -75,9 +82,46 @@ void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DTyp
   kernels::parallel_walk(args, ns);
 }
 
+Tensor run_dense(const kernels::PointwiseRows& rows, DType dtype, DType out_dtype,
+                 std::span<const Tensor* const> inputs, const void* params, double ns) {
+  // The plain variant always walks: in a lab the walk is the student's.
+  if (!kernels::pointwise.simd() || inputs[0]->dtype() != dtype) return {};
+  const RowFn row = rows.dense_row(dtype);
+  if (!row) return {};
+  DenseOperands x;
+  Tensor out = dense_result(inputs, out_dtype, x);
+  if (!out.defined()) return out;
+  int64_t step[kernels::kMaxOperands];
+  step[0] = static_cast<int64_t>(item_size(out_dtype));
+  for (size_t i = 1; i <= inputs.size(); ++i) step[i] = static_cast<int64_t>(item_size(dtype));
+  if (x.numel > 0)
+    run_row(row, x.numel, x.data, step, static_cast<int>(inputs.size()) + 1, params, ns);
+  return out;
+}
+
+// The shortest way: what is left beside the row is most of a small operation's time.
+Tensor run_dense(const kernels::PointwiseRows& rows, const Tensor& a, const Tensor& b,
+                 const void* params) {
+  constexpr double kNs = 0.2;
+  DenseOperands x;
+  Tensor out = kernels::pointwise.simd() ? dense_result(a, b, x) : Tensor();
+  if (!out.defined()) return out;
+  const RowFn row = rows.dense_row(x.dtype);
+  if (!row) return {};
+  const auto item = static_cast<int64_t>(item_size(x.dtype));
+  const int64_t step[] = {item, item, item};
+  if (x.numel <= static_cast<int64_t>(kLeastChunkNs / kNs)) {
+    if (x.numel > 0) row(x.data, step, x.numel, params);
+  } else {
+    run_row(row, x.numel, x.data, step, 3, params, kNs);
+  }
+  return out;
+}
+
 Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype,
                      DType out_dtype, std::span<const Tensor* const> inputs, const void* params,
                      double ns) {
+  if (Tensor out = run_dense(rows, dtype, out_dtype, inputs, params, ns); out.defined()) return out;
   Shape shape = inputs[0]->shape();
   for (const Tensor* t : inputs.subspan(1)) shape = broadcast_shapes(shape, t->shape(), op);
   const Tensor* like = nullptr;  // the operand whose memory order the result takes

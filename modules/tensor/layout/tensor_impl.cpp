@@ -62,6 +62,35 @@ Tensor make_tensor(Storage storage, DType dtype, const Layout& layout) {
   return Tensor(Ref<TensorBase>(t));
 }
 
+Tensor dense_result(std::span<const Tensor* const> inputs, std::optional<DType> out_dtype,
+                    DenseOperands& operands) {
+  const TensorImpl& first = impl(inputs[0]->base());
+  if (!(first.flags & TensorImpl::kGapless)) return {};
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorImpl& x = impl(inputs[i]->base());
+    const bool same_order = (x.flags & first.flags & TensorImpl::kRowMajor) ||
+                            ((x.flags & TensorImpl::kGapless) && x.steps == first.steps);
+    if (x.element != first.element || !(x.sizes == first.sizes) || !same_order) return {};
+    operands.data[i + 1] = x.address;
+  }
+  operands.numel = first.sizes.product();
+  operands.dtype = first.element;
+  auto* t = new TensorImpl;
+  const Ref<TensorBase> owner(t);
+  t->element = out_dtype.value_or(first.element);
+  t->block = Storage::allocate(static_cast<size_t>(operands.numel) * item_size(t->element));
+  t->address = operands.data[0] = static_cast<char*>(t->block.data());
+  t->sizes = first.sizes;
+  t->steps = first.steps;
+  t->flags = first.flags;
+  return TensorImpl::handle(owner);
+}
+
+Tensor dense_result(const Tensor& a, const Tensor& b, DenseOperands& operands) {
+  const Tensor* inputs[] = {&a, &b};
+  return dense_result(inputs, {}, operands);
+}
+
 Tensor alias(const Tensor& x, const Layout& layout) {
   Tensor out = make_tensor(x.storage(), x.dtype(), layout);
   out.base()->is_view = true;

@@ -14,6 +14,8 @@ struct TensorImpl : TensorBase {
   Strides steps;
   Shape sizes;
   Storage block;
+
+  static Tensor handle(const Ref<TensorBase>& t) { return Tensor(t); }
 };
 
 }  // namespace tinytorch

@@ -24,6 +24,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tinytorch::kernels {
+
+constinit std::atomic<int> chosen_isa{-1};
+
 namespace {
 
 HWY_EXPORT(probe);
@@ -41,15 +44,14 @@ constexpr Target kTargets[] = {
     {"scalar", Isa::kScalar, HWY_TARGETS&(HWY_SCALAR | HWY_EMU128)},
 };
 
-std::atomic<int> current{-1};  // index into kTargets
-
 // Restricts Highway to `targets` (0: no restriction) and notes what it picks then.
 void restrict_to(int64_t targets) {
   hwy::SetSupportedTargetsForTest(targets);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   const int64_t running = HWY_DYNAMIC_DISPATCH(probe)();
   for (int i = 0; i < kIsaCount; ++i)
-    if (kTargets[i].bits & running) current.store(i, std::memory_order_relaxed);
+    if (kTargets[i].bits & running)
+      chosen_isa.store(static_cast<int>(kTargets[i].isa), std::memory_order_relaxed);
 }
 
 // The CPU's targets without a restriction, asked once.
@@ -88,11 +90,6 @@ bool apply_environment() {
 void apply_isa() {
   static const bool applied = apply_environment();
   (void)applied;
-}
-
-Isa current_isa() {
-  apply_isa();
-  return kTargets[current.load(std::memory_order_relaxed)].isa;
 }
 
 bool set_isa(const char* name) {

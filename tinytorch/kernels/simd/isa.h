@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+
 // Which instruction set the SIMD kernels run on. Highway compiles each SIMD file once for each
 // target and picks at run time; this header restricts that pick and is the only place that knows
 // it.
@@ -13,7 +15,11 @@ inline constexpr int kIsaCount = 4;
 // (TINYTORCH_DISPATCH does so). ConfigError when the value is unknown or this CPU lacks it.
 void apply_isa();
 
-Isa current_isa();  // what dynamic dispatch runs now; calls apply_isa()
+extern constinit std::atomic<int> chosen_isa;  // an Isa; -1 before the first apply_isa()
+inline Isa current_isa() {                     // what dynamic dispatch runs now
+  if (chosen_isa.load(std::memory_order_relaxed) < 0) apply_isa();
+  return static_cast<Isa>(chosen_isa.load(std::memory_order_relaxed));
+}
 
 // For tests: restricts the targets from now on; nullptr goes back to TINYTORCH_ISA or the best one.
 // Returns false, without a change, when this CPU or this build does not have the target.

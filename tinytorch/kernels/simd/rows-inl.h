@@ -120,23 +120,26 @@ struct SimdRow {
   // n elements of operands without gaps (or repeated): two vectors in flight, then one, then a
   // masked one. Not inlined: one copy of every formula compiles in half the time.
   template <size_t... J>
-  static HWY_NOINLINE void flat(Memory<R>* y, Cursor* x, size_t n, const Held& params,
+  static HWY_NOINLINE void flat(Memory<R>* y, const Cursor* x, size_t n, const Held& params,
                                 std::index_sequence<J...>) {
+    // Copies: the compiler then knows that no store changes them, and keeps them in registers.
+    const char* p[] = {x[J].p...};
+    const int64_t advance[] = {x[J].advance...};
     for (; n >= 2 * kN; n -= 2 * kN) {
-      const R a = apply(load<A>(x[J].p, 0)..., params);
-      const R b = apply(load<A>(x[J].p, kN)..., params);
+      const R a = apply(load<A>(p[J], 0)..., params);
+      const R b = apply(load<A>(p[J], kN)..., params);
       Lane<R>::store(a, y);
       Lane<R>::store(b, y + kN);
       y += 2 * kN;
-      ((x[J].p += 2 * x[J].advance), ...);
+      ((p[J] += 2 * advance[J]), ...);
     }
     if (n >= kN) {
-      Lane<R>::store(apply(load<A>(x[J].p, 0)..., params), y);
+      Lane<R>::store(apply(load<A>(p[J], 0)..., params), y);
       y += kN;
       n -= kN;
-      ((x[J].p += x[J].advance), ...);
+      ((p[J] += advance[J]), ...);
     }
-    if (n > 0) Lane<R>::store_n(apply(load_n<A>(x[J].p, n)..., params), y, n);
+    if (n > 0) Lane<R>::store_n(apply(load_n<A>(p[J], n)..., params), y, n);
   }
 
   // Sets up one input for a block: memory without gaps is read in place, a repeated element becomes
@@ -156,9 +159,34 @@ struct SimdRow {
     return {reinterpret_cast<char*>(lanes), kN * sizeof(T)};
   }
 
+  // The usual case, with nothing to set up.
   template <size_t... J>
-  static HWY_INLINE void blocks(char* const* data, const int64_t* step, size_t n,
-                                const Held& params, std::index_sequence<J...> inputs) {
+  static HWY_INLINE bool dense(char* const* data, const int64_t* step, size_t n, const Held& params,
+                               std::index_sequence<J...> inputs) {
+    if (!(step[0] == sizeof(Memory<R>) && ((step[J + 1] == sizeof(Memory<A>)) && ...)))
+      return false;
+    auto* y = reinterpret_cast<Memory<R>*>(data[0]);
+    size_t at = 0;
+    // A formula without parameters is short (a sum, a product): a loop of its own is worth its code
+    // when there are few elements.
+    if constexpr (std::is_void_v<Params> && kInputs == 2) {
+      const char* const p[] = {data[J + 1]...};
+      for (; at + 2 * kN <= n; at += 2 * kN) {
+        const R a = apply(load<A>(p[J], at)..., params);
+        const R b = apply(load<A>(p[J], at + kN)..., params);
+        Lane<R>::store(a, y + at);
+        Lane<R>::store(b, y + at + kN);
+      }
+      if (at == n) return true;
+    }
+    const Cursor x[] = {Cursor{data[J + 1] + at * sizeof(Memory<A>), kN * sizeof(Memory<A>)}...};
+    flat(y + at, x, n - at, params, inputs);
+    return true;
+  }
+
+  template <size_t... J>
+  static HWY_NOINLINE void blocks(char* const* data, const int64_t* step, size_t n,
+                                  const Held& params, std::index_sequence<J...> inputs) {
     const bool gapless =
         n == 1 || (step[0] == sizeof(Memory<R>) &&
                    ((step[J + 1] == sizeof(Memory<A>) || step[J + 1] == 0) && ...));
@@ -185,7 +213,9 @@ struct SimdRow {
                               const void* params) {
     Held held = {};
     if constexpr (!std::is_void_v<Params>) held = *static_cast<const Params*>(params);
-    if (n > 0) blocks(data, step, static_cast<size_t>(n), held, std::index_sequence_for<A...>());
+    const std::index_sequence_for<A...> inputs;
+    if (n > 0 && !dense(data, step, static_cast<size_t>(n), held, inputs))
+      blocks(data, step, static_cast<size_t>(n), held, inputs);
   }
 };
 
