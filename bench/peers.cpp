@@ -34,7 +34,42 @@ std::vector<std::string> torch_variants(const std::string& workload) {
   return {"plain"};
 }
 
+// The shape of an inference's input; empty for other workloads.
+std::vector<std::string> inference_input(const std::string& workload) {
+  if (workload == "g") return {"1", "784"};
+  if (workload == "h1") return {"1", "1", "28", "28"};
+  if (workload == "h32") return {"32", "1", "28", "28"};
+  return {};
+}
+
+// Where `tito bench --vs peers` has installed the packages of bench/peers/package.json.
+std::string node_packages(const std::string& home) {
+  return home + "/build/peers";
+}
+
+// ONNX Runtime on the model as PyTorch writes it; nullptr when one of the two is not there.
+std::unique_ptr<Worker> start_onnx_runtime(const std::string& workload, int threads,
+                                           const std::string& home) {
+  const std::vector<std::string> shape = inference_input(workload);
+  if (shape.empty() || !has_onnx_runtime(home)) return nullptr;
+  const std::string model = fmt::format("{}/{}.onnx", node_packages(home), workload);
+  if (!std::filesystem::exists(model)) {
+    const std::string line =
+        fmt::format("/usr/bin/python3 '{}/bench/peers/torch_worker.py' {} '{}' 1 >/dev/null 2>&1",
+                    home, workload, model);
+    if (std::system(line.c_str()) != 0) return nullptr;
+  }
+  std::vector<std::string> command = {"node", home + "/bench/peers/onnx_worker.cjs",
+                                      node_packages(home), model, std::to_string(threads)};
+  command.insert(command.end(), shape.begin(), shape.end());
+  return std::make_unique<Worker>(command);
+}
+
 }  // namespace
+
+bool has_onnx_runtime(const std::string& home) {
+  return std::filesystem::exists(node_packages(home) + "/node_modules/onnxruntime-node");
+}
 
 void check_peers(const std::string& home) {
   if (std::system("/usr/bin/python3 -c 'import torch' >/dev/null 2>&1") != 0)
@@ -54,6 +89,8 @@ std::vector<Peer> start_peers(const std::string& workload, int threads, const st
              std::vector<std::string>{"/usr/bin/python3", home + "/bench/peers/torch_worker.py",
                                       workload, variant, std::to_string(threads)},
              torch_environment(threads))});
+  if (std::unique_ptr<Worker> worker = start_onnx_runtime(workload, threads, home))
+    peers.push_back({"ONNX Runtime", std::move(worker)});
   return peers;
 }
 

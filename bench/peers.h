@@ -16,6 +16,8 @@ struct Peer {
 // IoError with what to install when no peer can run. `home`: the checkout.
 void check_peers(const std::string& home);
 
+bool has_onnx_runtime(const std::string& home);
+
 // The peers that run a workload, started and idle.
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home);
 

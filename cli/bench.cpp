@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -26,7 +27,7 @@ using bench::MachineLimits;
 using bench::Timing;
 using bench::Workload;
 
-constexpr int kRounds = 4;  // a workload is measured in turns with its peers
+constexpr int kRounds = 8;  // a workload is measured in turns with its peers
 
 std::vector<const Workload*> chosen_workloads(const std::string& list) {
   std::vector<const Workload*> chosen;
@@ -40,22 +41,27 @@ std::vector<const Workload*> chosen_workloads(const std::string& list) {
   return chosen;
 }
 
-Json machine_json(const MachineLimits& limits) {
+// Its limits with as many threads as the last of `all` has, and with each number of threads.
+Json machine_json(const std::vector<MachineLimits>& all) {
   const MachineInfo machine = probe_machine();
-  return {{"cpu", machine.cpu},
-          {"cores", machine.cores},
-          {"simd_target", kernels::simd_target()},
-          {"threads", limits.threads},
-          {"peak_gflops", limits.peak_gflops},
-          {"l2_gb_per_s", limits.l2_gb_per_s},
-          {"l3_gb_per_s", limits.l3_gb_per_s},
-          {"dram_gb_per_s", limits.dram_gb_per_s}};
+  Json json = {
+      {"cpu", machine.cpu}, {"cores", machine.cores}, {"simd_target", kernels::simd_target()}};
+  const auto add_limits = [](Json& to, const MachineLimits& limits) {
+    to["threads"] = limits.threads;
+    to["peak_gflops"] = limits.peak_gflops;
+    to["l2_gb_per_s"] = limits.l2_gb_per_s;
+    to["l3_gb_per_s"] = limits.l3_gb_per_s;
+    to["dram_gb_per_s"] = limits.dram_gb_per_s;
+  };
+  add_limits(json, all.back());
+  json["limits"] = Json::array();  // for each number of threads
+  for (const MachineLimits& limits : all) add_limits(json["limits"].emplace_back(), limits);
+  return json;
 }
 
 struct Measured {
   Timing ours;
-  std::string peer;  // the fastest one; empty when there is none
-  Timing theirs;
+  std::vector<std::pair<std::string, Timing>> peers;  // the fastest one first
 };
 
 Measured measure(const Workload& workload, int threads, double seconds, bool vs_peers) {
@@ -67,14 +73,9 @@ Measured measure(const Workload& workload, int threads, double seconds, bool vs_
     ours.run(seconds / kRounds);
     for (const bench::Peer& peer : peers) peer.worker->run(seconds / kRounds);
   }
-  Measured result{ours.report(), "", {}};
-  for (const bench::Peer& peer : peers) {
-    const Timing t = peer.worker->report();
-    if (result.peer.empty() || t.min_us < result.theirs.min_us) {
-      result.peer = peer.name;
-      result.theirs = t;
-    }
-  }
+  Measured result{ours.report(), {}};
+  for (const bench::Peer& peer : peers) result.peers.emplace_back(peer.name, peer.worker->report());
+  std::ranges::sort(result.peers, {}, [](const auto& peer) { return peer.second.min_us; });
   return result;
 }
 
@@ -91,16 +92,21 @@ Json row_json(const Workload& w, int threads, const MachineLimits& limits, const
               {"gflops", w.flops / m.ours.min_us / 1e3},
               {"peak_memory_bytes", m.ours.peak_memory_bytes}};
   if (w.tokens > 0) row["tokens_per_second"] = static_cast<double>(w.tokens) / m.ours.min_us * 1e6;
-  if (!m.peer.empty()) {
-    row["ours_min_us"] = m.ours.min_us;
-    row["ours_median_us"] = m.ours.median_us;
-    row["peer"] = m.peer;
-    row["peer_min_us"] = m.theirs.min_us;
-    row["peer_median_us"] = m.theirs.median_us;
-    row["speedup"] = m.theirs.min_us / m.ours.min_us;
-    row["ours_peak_memory_bytes"] = m.ours.peak_memory_bytes;
-    row["peer_peak_memory_bytes"] = m.theirs.peak_memory_bytes;
-  }
+  if (m.peers.empty()) return row;
+  const auto& [peer, theirs] = m.peers.front();
+  row["ours_min_us"] = m.ours.min_us;
+  row["ours_median_us"] = m.ours.median_us;
+  row["peer"] = peer;
+  row["peer_min_us"] = theirs.min_us;
+  row["peer_median_us"] = theirs.median_us;
+  row["speedup"] = theirs.min_us / m.ours.min_us;
+  row["ours_peak_memory_bytes"] = m.ours.peak_memory_bytes;
+  row["peer_peak_memory_bytes"] = theirs.peak_memory_bytes;
+  for (const auto& [name, timing] : m.peers)
+    row["peers"].push_back({{"peer", name},
+                            {"min_us", timing.min_us},
+                            {"median_us", timing.median_us},
+                            {"peak_memory_bytes", timing.peak_memory_bytes}});
   return row;
 }
 
@@ -109,19 +115,21 @@ std::string short_time(double us) {
   return us < 1000 ? fmt::format("{:.1f} us", us) : fmt::format("{:.2f} ms", us / 1000);
 }
 
-void print_header(const MachineLimits& limits, bool vs_peers) {
-  fmt::print(
-      "{}\n{} threads, {}: {:.0f} GFLOP/s; reads from L2 {:.0f}, L3 {:.0f}, memory {:.0f} GB/s\n\n",
-      probe_machine().cpu, limits.threads, kernels::simd_target(), limits.peak_gflops,
-      limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s);
-  fmt::print("{:<4} {:>10} {:>10} {:>10} {:>7} {:>8} {:>8}{}  workload\n", "id", "min", "median",
-             "limit", "x limit", "GFLOP/s", "peak MB",
+void print_header(const std::vector<MachineLimits>& all, bool vs_peers) {
+  fmt::print("{}\n", probe_machine().cpu);
+  for (const MachineLimits& limits : all)
+    fmt::print("{} {}, {}: {:.0f} GFLOP/s; reads from L2 {:.0f}, L3 {:.0f}, memory {:.0f} GB/s\n",
+               limits.threads, limits.threads == 1 ? "thread" : "threads", kernels::simd_target(),
+               limits.peak_gflops, limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s);
+  fmt::print("\n{:<4} {:>7} {:>10} {:>10} {:>10} {:>7} {:>8} {:>8}{}  workload\n", "id", "threads",
+             "min", "median", "limit", "x limit", "GFLOP/s", "peak MB",
              vs_peers ? fmt::format(" {:>10} {:>7}", "peer", "faster") : "");
 }
 
 void print_row(const Json& row, bool vs_peers) {
-  fmt::print("{:<4} {:>10} {:>10} {:>10} {:>7.2f} {:>8.0f} {:>8.1f}", row["id"].get<std::string>(),
-             short_time(row["min_us"]), short_time(row["median_us"]), short_time(row["limit_us"]),
+  fmt::print("{:<4} {:>7} {:>10} {:>10} {:>10} {:>7.2f} {:>8.0f} {:>8.1f}",
+             row["id"].get<std::string>(), row["threads"].get<int>(), short_time(row["min_us"]),
+             short_time(row["median_us"]), short_time(row["limit_us"]),
              row["over_limit"].get<double>(), row["gflops"].get<double>(),
              row["peak_memory_bytes"].get<double>() / 1e6);
   if (row.contains("peer"))
@@ -152,16 +160,28 @@ int run(const Args& args) {
   if (vs_peers && args.text("--vs") != "peers")
     throw ConfigError("--vs takes the word peers, not '" + args.text("--vs") + "'.");
   const std::vector<const Workload*> chosen = chosen_workloads(args.text("--workloads"));
-  if (vs_peers) bench::check_peers(require_home("the peers' programs are in its bench/peers"));
+  if (vs_peers) {
+    bench::check_peers(require_home("the peers' programs are in its bench/peers"));
+    if (!bench::has_onnx_runtime(home()))
+      fmt::print(stderr, "bench: without ONNX Runtime (node and npm install it).\n");
+  }
 
-  const MachineLimits limits = bench::measure_limits(static_cast<int>(threads));
+  // Beside the peers one thread is a case of its own: kernels and threading show apart.
+  std::vector<int> counts = {static_cast<int>(threads)};
+  if (vs_peers && !args.has("--threads") && threads > 1) counts.insert(counts.begin(), 1);
+  std::vector<MachineLimits> limits;
+  for (const int count : counts) {
+    set_num_threads(count);
+    limits.push_back(bench::measure_limits(count));
+  }
   if (!args.json()) print_header(limits, vs_peers);
   Json rows = Json::array();
-  for (const Workload* workload : chosen) {
-    const Measured m = measure(*workload, static_cast<int>(threads), seconds, vs_peers);
-    rows.push_back(row_json(*workload, static_cast<int>(threads), limits, m));
-    if (!args.json()) print_row(rows.back(), vs_peers);
-  }
+  for (const Workload* workload : chosen)
+    for (const MachineLimits& limit : limits) {
+      const Measured m = measure(*workload, limit.threads, seconds, vs_peers);
+      rows.push_back(row_json(*workload, limit.threads, limit, m));
+      if (!args.json()) print_row(rows.back(), vs_peers);
+    }
   if (args.json()) print_json({{"machine", machine_json(limits)}, {"workloads", rows}});
   return kOk;
 }
@@ -174,7 +194,7 @@ extern const Command bench_command{
     "tito bench --workloads a,c,e --threads 2",
     {},
     {{"--workloads", "IDS", "which, by id, with commas between (default: all)"},
-     {"--threads", "N", "threads (default: as many as usable cores)"},
+     {"--threads", "N", "threads (default: as many as usable cores; beside peers also one)"},
      {"--seconds", "S", "time for each workload and framework (default 2)"},
      {"--vs", "peers", "measure other frameworks in turns with ours"},
      {"--worker", "ID", "run as a measured process (bench/worker.h)"}},

@@ -2,7 +2,8 @@
 """PyTorch's side of `tito bench --vs peers`: one workload of bench/workloads.cpp in one variant.
 
 torch_worker.py WORKLOAD VARIANT THREADS; variants: plain, channels_last, traced (inference).
-Speaks the line protocol of bench/worker.h.
+Speaks the line protocol of bench/worker.h. torch_worker.py WORKLOAD MODEL.onnx 1 writes the model of
+an inference for bench/peers/onnx_worker.cjs instead.
 """
 import math
 import resource
@@ -131,6 +132,9 @@ def train(net, make_optimizer, x, y):
 
 def infer(net, x):
     net = net.eval()
+    if variant.endswith(".onnx"):
+        torch.onnx.export(net, x, variant, opset_version=13)
+        sys.exit()
     if x.dim() == 4:
         net = net.to(memory_format=layout)
     if variant == "traced":

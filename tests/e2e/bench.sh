@@ -35,7 +35,17 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
   one_object 'and compares minima' \
     '.workloads | all((.peer | startswith("PyTorch")) and .peer_median_us >= .peer_min_us and
       (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001 and
-      .peer_peak_memory_bytes > 0)'
+      .peer_peak_memory_bytes > 0 and (.peer_min_us == ([.peers[].min_us] | min)))'
+  run "$TITO" bench --workloads g --vs peers --seconds 0.4 --json
+  one_object 'beside peers one thread is a row of its own' \
+    '([.workloads[].threads] | .[0] == 1 and (. == unique)) and
+     ([.machine.limits[].threads] == [.workloads[].threads])'
+  if [ -d "$TINYTORCH_HOME/build/peers/node_modules/onnxruntime-node" ]; then
+    check 'ONNX Runtime is one of the peers' \
+      jq -e '.workloads[0].peers | any(.peer == "ONNX Runtime" and .min_us > 0)' "$out"
+  else
+    skip 'ONNX Runtime' 'npm has not installed it'
+  fi
 else
   skip 'bench --vs peers' 'PyTorch is not installed'
 fi
