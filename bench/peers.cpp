@@ -82,6 +82,7 @@ void check_peers(const std::string& home) {
 
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home) {
   std::vector<Peer> peers;
+  if (workload.find('-') != std::string::npos) return peers;  // fewer bits: no peer has it
   for (const std::string& variant : torch_variants(workload))
     peers.push_back(
         {variant == "plain" ? "PyTorch" : "PyTorch " + variant,

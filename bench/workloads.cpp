@@ -10,6 +10,7 @@
 #include "tinytorch/core/random.h"
 #include "tinytorch/nn/gpt.h"
 #include "tinytorch/nn/models.h"
+#include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/ops.h"
 #include "tinytorch/optim/optimizer.h"
 
@@ -117,7 +118,7 @@ Run infer(const nn::ModelSpec& spec, const Tensor& x) {
   std::shared_ptr<nn::Module> model = nn::make_model(spec);
   model->eval();
   return [model, x] {
-    const NoGrad no_grad;
+    const InferenceMode inference;
     (*model)(x);
   };
 }
@@ -149,11 +150,12 @@ Run train_gpt(const nn::ModelSpec& spec, int64_t batch) {
                randint(0, 65, {batch * spec.block_size}));
 }
 
-Run decode() {
+Run decode(WeightPrecision weights) {
   auto model = std::make_shared<nn::Gpt>(gpt(6, 6, 384, 256));
   model->eval();
   auto cache = std::make_shared<nn::KvCache>(*model);
-  return [model, cache] {
+  return [model, cache, weights] {
+    const InferenceMode inference(weights);
     cache->clear();
     Tensor token = zeros({1, 1}, DType::kI64);
     for (int i = 0; i < 256; ++i) token = argmax(model->decode(token, *cache), -1);  // (1, 1)
@@ -167,7 +169,8 @@ std::vector<Workload> make_workloads() {
              h1 = cnn_cost(1, false), h32 = cnn_cost(32, false),
              i = gpt_cost(6, 384, 256, 65, 1, false);
   // Decoding reads every weight for each token, and on average half of the full cache.
-  const double decoded = 256 * 4 * (i.parameters + 6 * 256 * 384.0);
+  const double decoded_weights = 256 * i.parameters;
+  const double decoded = 4 * decoded_weights + 256 * 4 * 6 * 256 * 384.0;
   return {
       {"a", "train MLP 784-512-10, batch 64, Adam", a.flops, adam_bytes(a), 0,
        [] { return train(mlp({784, 512, 10}), adam, rand({64, 784}), randint(0, 10, {64})); }},
@@ -190,7 +193,11 @@ std::vector<Workload> make_workloads() {
       {"h32", "infer CNN, batch 32", h32.flops, h32.parameters * 4, 0,
        [] { return infer(cnn(), rand({32, 1, 28, 28})); }},
       {"i", "decode 256 tokens with GPT (f), key-value cache, batch 1", i.flops, decoded, 256,
-       decode},
+       [] { return decode(WeightPrecision::kF32); }},
+      {"i-bf16", "decode as i, weights in bf16", i.flops, decoded - 2 * decoded_weights, 256,
+       [] { return decode(WeightPrecision::kBF16); }},
+      {"i-int8", "decode as i, weights in int8", i.flops, decoded - 3 * decoded_weights, 256,
+       [] { return decode(WeightPrecision::kInt8); }},
   };
 }
 

@@ -12,6 +12,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/data/tokenizer.h"
 #include "tinytorch/nn/generate.h"
+#include "tinytorch/ops/inference.h"
 #include "tinytorch/optim/checkpoint.h"
 
 namespace tinytorch::cli {
@@ -44,6 +45,13 @@ int64_t at_least(const Args& args, const std::string& option, int64_t least, int
   return value;
 }
 
+WeightPrecision weights(const std::string& name) {
+  if (name == "f32") return WeightPrecision::kF32;
+  if (name == "bf16") return WeightPrecision::kBF16;
+  if (name == "int8") return WeightPrecision::kInt8;
+  throw ConfigError("generate: --weights takes f32, bf16 or int8, not '" + name + "'.");
+}
+
 void show(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -52,6 +60,7 @@ void show(const std::string& text) {
 int run(const Args& args) {
   const nn::SamplingOptions options = sampling(args);
   const int64_t count = at_least(args, "--max-tokens", 0, 500);
+  const InferenceMode inference(weights(args.text("--weights", "f32")));
   Generator generator(static_cast<uint64_t>(at_least(args, "--seed", 0, 0)));
   if (args.has("--threads")) set_num_threads(static_cast<int>(args.integer("--threads", 1)));
   const RunFolder folder = RunFolder::open(args.text("RUN"));
@@ -112,6 +121,7 @@ extern const Command generate_command{
      {"--top-k", "K", "draw among the K likeliest tokens only; 0: all (0)"},
      {"--top-p", "P", "draw among the likeliest that have P of the probability (1)"},
      {"--seed", "N", "another text for another number, the same for the same (0)"},
+     {"--weights", "FORMAT", "f32, bf16 or int8: fewer bits are read faster and round (f32)"},
      {"--threads", "N", "threads to use; the text does not depend on it"}},
     run};
 

@@ -14,6 +14,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/data/npz.h"
 #include "tinytorch/data/safetensors.h"
+#include "tinytorch/ops/inference.h"
 
 namespace tinytorch::cli {
 
@@ -78,7 +79,7 @@ int run(const Args& args) {
   else
     optim::load_checkpoint(RunFolder::open(what).best_checkpoint(), *model, nullptr);
   model->eval();
-  const NoGrad no_grad;
+  const InferenceMode inference;
   const std::string input = args.text("--input");
   const Tensor x = as_input(data::read_array(input, args.text("--array")), config, input);
   const Tensor y = logits(*model, config, x, input);

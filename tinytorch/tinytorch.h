@@ -24,6 +24,7 @@
 #include "tinytorch/nn/transposed_conv.h"
 #include "tinytorch/ops/einsum.h"
 #include "tinytorch/ops/indexing.h"
+#include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/interpolate.h"
 #include "tinytorch/ops/losses.h"
 #include "tinytorch/ops/masked_attention.h"

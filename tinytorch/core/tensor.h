@@ -17,7 +17,8 @@
 namespace tinytorch {
 
 class Tensor;
-class Node;  // a recorded operation: core/autograd.h
+class Node;           // a recorded operation: core/autograd.h
+struct PackedWeight;  // a copy for inference: ops/packed_weight.h
 void destroy_node(Node* node);
 
 // What a tensor is apart from its layout: its count and its place in the autograd graph.
@@ -25,14 +26,17 @@ struct TensorBase : RefCounted {
   TensorBase() = default;
   ~TensorBase() {
     if (grad_fn || grad) leave_graph();
+    if (packed) drop_packed();
   }
   Node* grad_fn = nullptr;     // counted; the node that made this tensor (or accumulates a leaf)
   uint32_t output_nr = 0;      // which of that node's outputs this is
   bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
   bool is_view = false;        // shares its storage with the tensor it was taken from
-  TensorBase* grad = nullptr;  // counted
+  TensorBase* grad = nullptr;      // counted
+  PackedWeight* packed = nullptr;  // counted
   static void destroy(TensorBase* base);
   void leave_graph();  // drops grad_fn and grad
+  void drop_packed();
   static void* operator new(size_t bytes) { return new_small(bytes); }
   static void operator delete(void* memory, size_t bytes) { delete_small(memory, bytes); }
 };

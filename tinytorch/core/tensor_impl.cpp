@@ -156,6 +156,7 @@ void* Tensor::raw_data() const {
 void Tensor::set_data(const Tensor& other) {
   auto* t = static_cast<TensorImpl*>(base_.get());
   const TensorImpl& o = impl(other.base_.get());
+  if (t->packed) t->drop_packed();
   t->storage = o.storage;
   t->layout = o.layout;
   t->numel = o.numel;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/packed_weight.h"
 
 namespace tinytorch {
 
@@ -166,6 +167,21 @@ void check_linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
                       describe(w), w.shape()[0]);
 }
 
+Tensor packed_linear(const Tensor& x, const PackedWeight& weight, const Tensor& bias,
+                     Fused activation, const Shape& shape) {
+  const Tensor rows = x.contiguous(), dense_bias = bias.defined() ? bias.contiguous() : bias;
+  Tensor out = empty(shape, x.dtype());
+  kernels::PackedProductArgs args;
+  args.n = shape.back(), args.m = out.numel() / args.n, args.k = rows.size(-1);
+  args.a = rows.data<float>(), args.a_step = args.k;
+  args.format = weight.format, args.packed = weight.data.data();
+  args.c = out.data<float>(), args.ldc = args.n;
+  if (bias.defined()) args.bias = dense_bias.data<float>();
+  args.activation = kernel_activation(activation);
+  kernels::packed_product(args);
+  return out;
+}
+
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused activation) {
@@ -176,6 +192,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Fused a
   const int64_t row_count =
       in ? x.numel() / in
          : Shape(std::span<const int64_t>(shape.begin(), shape.end() - 1)).product();
+  if (const Ref<PackedWeight> packed = packed_weight(weight, row_count))
+    return packed_linear(x, *packed, bias, activation, shape);
   // x as a matrix, outside the graph: this node's gradient goes to x itself.
   const Tensor rows = [&] {
     const NoGrad no_grad;

@@ -131,6 +131,7 @@ void* Tensor::raw_data() const {
 void Tensor::set_data(const Tensor& other) {
   auto* t = static_cast<TensorImpl*>(base_.get());
   const TensorImpl& o = impl(other.base_.get());
+  if (t->packed) t->drop_packed();
   t->flags = o.flags;
   t->element = o.element;
   t->address = o.address;

@@ -1,0 +1,100 @@
+// InferenceMode: the same values without a graph, from copies of the weights that stay true.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tinytorch/core/random.h"
+#include "tinytorch/nn/gpt.h"
+#include "tinytorch/nn/linear.h"
+#include "tinytorch/ops/inference.h"
+#include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/packed_weight.h"
+
+namespace tinytorch {
+namespace {
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() &&
+         std::memcmp(a.raw_data(), b.raw_data(), static_cast<size_t>(a.numel()) * 4) == 0;
+}
+
+TEST(InferenceMode, GivesTheBitsOfTheLayerAndRecordsNothing) {
+  nn::Linear layer(100, 130);
+  for (const Shape& s :
+       {Shape{1, 100}, Shape{4, 100}, Shape{2, 2, 100}, Shape{100}, Shape{5, 100}}) {
+    const Tensor x = randn(s), eager = layer.forward(x, Fused::kGelu).detach();
+    const InferenceMode inference;
+    const Tensor y = layer.forward(x, Fused::kGelu);
+    EXPECT_FALSE(y.requires_grad());
+    EXPECT_TRUE(same_bits(y, eager)) << s.str();
+  }
+  const Tensor y = layer(randn({1, 100}));
+  EXPECT_TRUE(y.requires_grad());  // the scope has ended
+  EXPECT_NE(layer.weight.base()->packed, nullptr);
+}
+
+TEST(InferenceMode, FollowsAWeightThatChanges) {
+  nn::Linear layer(64, 80);
+  const Tensor x = randn({1, 64});
+  const auto infer = [&] {
+    const InferenceMode inference;
+    return layer(x);
+  };
+  const Tensor before = infer();
+  {
+    const NoGrad no_grad;
+    layer.weight.mul_(2.0);
+  }
+  EXPECT_FALSE(same_bits(infer(), before));
+  EXPECT_TRUE(same_bits(infer(), layer(x).detach()));
+  // Another tensor's memory, whose version may be the old one's.
+  layer.weight.set_data(randn({80, 64}));
+  EXPECT_TRUE(same_bits(infer(), layer(x).detach()));
+}
+
+TEST(InferenceMode, PrecisionsStayApart) {
+  nn::Linear layer(256, 128);
+  const Tensor x = randn({1, 256}), exact = layer(x).detach();
+  const auto error = [&](WeightPrecision precision) {
+    const InferenceMode inference(precision);
+    return static_cast<double>(max(abs(layer(x) - exact)).item());
+  };
+  const double bf16 = error(WeightPrecision::kBF16), int8 = error(WeightPrecision::kInt8);
+  EXPECT_GT(bf16, 0);
+  EXPECT_LT(bf16, 0.02);
+  EXPECT_GT(int8, 0);
+  EXPECT_LT(int8, 0.02);
+  EXPECT_EQ(error(WeightPrecision::kF32), 0);
+}
+
+TEST(InferenceMode, LeavesOtherCasesToTheWeightItself) {
+  const Tensor wide = randn({128, 64}), small = randn({8, 8});
+  EXPECT_FALSE(packed_weight(wide, 1));  // no scope
+  const InferenceMode inference;
+  EXPECT_TRUE(packed_weight(wide, 1));
+  EXPECT_FALSE(packed_weight(wide, 5));
+  EXPECT_FALSE(packed_weight(small, 1));
+  EXPECT_FALSE(packed_weight(wide.t(), 1));
+  EXPECT_FALSE(packed_weight(wide.to(DType::kF64), 1));
+}
+
+TEST(InferenceMode, DecodesTheSameLogits) {
+  nn::ModelSpec spec;
+  spec.name = "gpt", spec.n_layer = 2, spec.n_head = 2, spec.n_embd = 64;
+  spec.block_size = 16, spec.vocab_size = 65;
+  nn::Gpt model(spec);
+  model.eval();
+  const auto logits = [&](int64_t count) {
+    nn::KvCache cache(model);
+    Tensor last;
+    for (int64_t i = 0; i < count; ++i)
+      last = model.decode(full({1, 1}, i % 65, DType::kI64), cache);
+    return last;
+  };
+  const Tensor eager = logits(9);
+  const InferenceMode inference;
+  EXPECT_TRUE(same_bits(logits(9), eager));
+}
+
+}  // namespace
+}  // namespace tinytorch
