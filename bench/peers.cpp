@@ -47,7 +47,8 @@ std::string node_packages(const std::string& home) {
   return home + "/build/peers";
 }
 
-// ONNX Runtime on the model as PyTorch writes it; nullptr when one of the two is not there.
+// ONNX Runtime on the model as PyTorch writes it; nullptr when it is not installed or is no peer
+// here.
 std::unique_ptr<Worker> start_onnx_runtime(const std::string& workload, int threads,
                                            const std::string& home) {
   const std::vector<std::string> shape = inference_input(workload);
@@ -57,7 +58,7 @@ std::unique_ptr<Worker> start_onnx_runtime(const std::string& workload, int thre
     const std::string line =
         fmt::format("/usr/bin/python3 '{}/bench/peers/torch_worker.py' {} '{}' 1 >/dev/null 2>&1",
                     home, workload, model);
-    if (std::system(line.c_str()) != 0) return nullptr;
+    if (std::system(line.c_str()) != 0) throw IoError("PyTorch cannot export its model.");
   }
   std::vector<std::string> command = {"node", home + "/bench/peers/onnx_worker.cjs",
                                       node_packages(home), model, std::to_string(threads)};
@@ -83,15 +84,21 @@ void check_peers(const std::string& home) {
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home) {
   std::vector<Peer> peers;
   if (workload.find('-') != std::string::npos) return peers;  // fewer bits: no peer has it
+  const auto add = [&](const std::string& name, const auto& start) {
+    try {
+      if (std::unique_ptr<Worker> worker = start()) peers.push_back({name, std::move(worker)});
+    } catch (const IoError& error) {  // one that cannot be had does not end the comparison
+      fmt::print(stderr, "{}: without {} ({})\n", workload, name, error.what());
+    }
+  };
   for (const std::string& variant : torch_variants(workload))
-    peers.push_back(
-        {variant == "plain" ? "PyTorch" : "PyTorch " + variant,
-         std::make_unique<Worker>(
-             std::vector<std::string>{"/usr/bin/python3", home + "/bench/peers/torch_worker.py",
-                                      workload, variant, std::to_string(threads)},
-             torch_environment(threads))});
-  if (std::unique_ptr<Worker> worker = start_onnx_runtime(workload, threads, home))
-    peers.push_back({"ONNX Runtime", std::move(worker)});
+    add(variant == "plain" ? "PyTorch" : "PyTorch " + variant, [&] {
+      return std::make_unique<Worker>(
+          std::vector<std::string>{"/usr/bin/python3", home + "/bench/peers/torch_worker.py",
+                                   workload, variant, std::to_string(threads)},
+          torch_environment(threads));
+    });
+  add("ONNX Runtime", [&] { return start_onnx_runtime(workload, threads, home); });
   return peers;
 }
 

@@ -18,7 +18,8 @@ void check_peers(const std::string& home);
 
 bool has_onnx_runtime(const std::string& home);
 
-// The peers that run a workload, started and idle.
+// The peers that run a workload, started and idle. One that does not start is named on
+// standard error and left out.
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home);
 
 }  // namespace tinytorch::bench

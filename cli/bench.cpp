@@ -27,7 +27,10 @@ using bench::MachineLimits;
 using bench::Timing;
 using bench::Workload;
 
-constexpr int kRounds = 8;  // a workload is measured in turns with its peers
+// A workload is measured in turns with its peers. Short turns: a neighbour who takes the machine
+// for a second then slows all of them, not one.
+constexpr double kTurnSeconds = 0.1;
+constexpr int kLeastTurns = 4;
 
 std::vector<const Workload*> chosen_workloads(const std::string& list) {
   std::vector<const Workload*> chosen;
@@ -69,10 +72,15 @@ Measured measure(const Workload& workload, int threads, double seconds, bool vs_
       {"/proc/self/exe", "bench", "--worker", workload.id, "--threads", std::to_string(threads)});
   const std::vector<bench::Peer> peers =
       vs_peers ? bench::start_peers(workload.id, threads, home()) : std::vector<bench::Peer>();
-  for (int round = 0; round < kRounds; ++round) {
-    ours.run(seconds / kRounds);
-    for (const bench::Peer& peer : peers) peer.worker->run(seconds / kRounds);
-  }
+  const auto take_turns = [&](double turn) {
+    ours.run(turn);
+    for (const bench::Peer& peer : peers) peer.worker->run(turn);
+  };
+  take_turns(0);  // each warms up
+  const double all_seconds = seconds * static_cast<double>(1 + peers.size());
+  const Timer timer;
+  for (int turn = 0; turn < kLeastTurns || timer.elapsed_ns() < all_seconds * 1e9; ++turn)
+    take_turns(std::min(kTurnSeconds, seconds / kLeastTurns));
   Measured result{ours.report(), {}};
   for (const bench::Peer& peer : peers) result.peers.emplace_back(peer.name, peer.worker->report());
   std::ranges::sort(result.peers, {}, [](const auto& peer) { return peer.second.min_us; });
@@ -166,9 +174,10 @@ int run(const Args& args) {
       fmt::print(stderr, "bench: without ONNX Runtime (node and npm install it).\n");
   }
 
-  // Beside the peers one thread is a case of its own: kernels and threading show apart.
+  // Beside the peers one thread and two, on any machine: kernels and threading show apart.
   std::vector<int> counts = {static_cast<int>(threads)};
-  if (vs_peers && !args.has("--threads") && threads > 1) counts.insert(counts.begin(), 1);
+  if (vs_peers && !args.has("--threads"))
+    counts = probe_machine().cores > 1 ? std::vector<int>{1, 2} : std::vector<int>{1};
   std::vector<MachineLimits> limits;
   for (const int count : counts) {
     set_num_threads(count);
@@ -194,7 +203,7 @@ extern const Command bench_command{
     "tito bench --workloads a,c,e --threads 2",
     {},
     {{"--workloads", "IDS", "which, by id, with commas between (default: all)"},
-     {"--threads", "N", "threads (default: as many as usable cores; beside peers also one)"},
+     {"--threads", "N", "threads (default: as many as usable cores; beside peers one and two)"},
      {"--seconds", "S", "time for each workload and framework (default 2)"},
      {"--vs", "peers", "measure other frameworks in turns with ours"},
      {"--worker", "ID", "run as a measured process (bench/worker.h)"}},

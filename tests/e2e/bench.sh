@@ -46,6 +46,16 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
   else
     skip 'ONNX Runtime' 'npm has not installed it'
   fi
+  mkdir -p "$TEST_TMP/less/bench/peers"
+  {
+    echo 'import sys'
+    echo 'if sys.argv[2] == "traced": sys.exit("none here")'
+    cat "$TINYTORCH_HOME/bench/peers/torch_worker.py"
+  } >"$TEST_TMP/less/bench/peers/torch_worker.py"
+  run env TINYTORCH_HOME="$TEST_TMP/less" "$TITO" bench --workloads g --vs peers --threads 1 \
+    --seconds 0.1 --json
+  expect 'a peer that cannot be had is named' 0 'g: without PyTorch traced'
+  one_object 'and the others are compared' '.workloads[0].peers | map(.peer) == ["PyTorch"]'
 else
   skip 'bench --vs peers' 'PyTorch is not installed'
 fi
