@@ -150,10 +150,12 @@ def judge(build, tests):
 def excused():
     known = {}
     path = Path(__file__).with_name("survivors.txt")
+    name = None
     for line in path.read_text().splitlines() if path.exists() else []:
-        if line and not line.startswith("#"):
-            name, reason = line.split(": ", 1)
-            known[name] = reason
+        if line.startswith("    "):
+            known[name] = line.strip()
+        elif line and not line.startswith("#"):
+            name = line
     return known
 
 

@@ -174,5 +174,17 @@ TEST(RandomKernels, DropoutWithProbabilityZeroAndOne) {
   EXPECT_TRUE(same_bits(y, std::vector<float>(5, 0.0f)));
 }
 
+TEST(RandomKernels, ALaterOffsetIsALaterPartOfTheStream) {
+  // A block is four numbers in f32, two in f64.
+  float wide[12], part[4];
+  normal(NormalArgs<float>{{12, 3, 5}, wide});
+  normal(NormalArgs<float>{{4, 3, 7}, part});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(part[i], wide[8 + i]) << i;
+  double wide64[6], part64[2];
+  normal(NormalArgs<double>{{6, 3, 5}, wide64});
+  normal(NormalArgs<double>{{2, 3, 7}, part64});
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(part64[i], wide64[4 + i]) << i;
+}
+
 }  // namespace
 }  // namespace tinytorch::kernels

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "tests/unit/optim/training_test_util.h"
+#include "tinytorch/nn/linear.h"
+#include "tinytorch/optim/checkpoint.h"
 
 namespace tinytorch::optim {
 namespace {
@@ -98,6 +100,52 @@ TEST(Trainer, OptionsThatCannotBeAreRefused) {
   o = {};
   o.patience = -1;
   EXPECT_THROW(Training(perceptron(8), o), ConfigError);
+}
+
+TEST(Trainer, EvaluationIsTheMeanOverAllTargets) {
+  // 10 samples by 4: the last batch is half as large and must count half as much.
+  const Tensor x = randn({10, 6}), y = randint(0, 3, {10});
+  LoaderOptions o;
+  o.batch_size = 4;
+  DataLoader loader(std::make_shared<TensorDataset>(x, y), o);
+  nn::Linear model(6, 3);
+  model.train(true);
+  const EvalReport report = evaluate(model, loader);
+  const Tensor logits = model(x).detach();
+  EXPECT_NEAR(report.loss, cross_entropy(logits, y).item(), 1e-6);
+  EXPECT_NEAR(report.accuracy,
+              static_cast<double>(sum(eq(argmax(logits, 1), y)).item_as_int()) / 10, 1e-12);
+  EXPECT_EQ(report.samples, 10);
+  EXPECT_TRUE(model.training());  // as before
+}
+
+TEST(Trainer, ReportsCountStepsAndEpochsFromOne) {
+  TrainerOptions o;
+  o.epochs = 2;
+  Training training(perceptron(20), o);  // 50 samples: 3 steps an epoch
+  std::vector<int64_t> steps, epochs, evaluated;
+  training.trainer->add_callback(
+      {.on_step =
+           [&](const StepReport& r) {
+             steps.push_back(r.step);
+             epochs.push_back(r.epoch);
+           },
+       .on_eval = [&](const EvalReport& r) { evaluated.push_back(r.epoch); }});
+  training.trainer->run();
+  EXPECT_EQ(steps, (std::vector<int64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(epochs, (std::vector<int64_t>{1, 1, 1, 2, 2, 2}));
+  EXPECT_EQ(evaluated, (std::vector<int64_t>{1, 2}));
+}
+
+TEST(Checkpoints, AreTheFoldersNamedAfterSteps) {
+  const std::string dir =
+      std::filesystem::temp_directory_path() / ("tinytorch-steps-" + std::to_string(getpid()));
+  for (const char* name : {"step-000000120", "step-000000007", "step-", "step-12x", "other-0000001",
+                           ".part-3", "step-00000000000000000001"})
+    std::filesystem::create_directories(dir + "/" + name);
+  EXPECT_EQ(checkpoint_steps(dir), (std::vector<int64_t>{7, 120}));
+  EXPECT_TRUE(checkpoint_steps(dir + "/nowhere").empty());
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace
