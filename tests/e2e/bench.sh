@@ -52,8 +52,9 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
     echo 'if sys.argv[2] == "traced": sys.exit("none here")'
     cat "$TINYTORCH_HOME/bench/peers/torch_worker.py"
   } >"$TEST_TMP/less/bench/peers/torch_worker.py"
-  run env TINYTORCH_HOME="$TEST_TMP/less" "$TITO" bench --workloads g --vs peers --threads 1 \
-    --seconds 0.1 --json
+  # The program itself: ./tito always takes the checkout that it stands in.
+  run env TINYTORCH_HOME="$TEST_TMP/less" "$TINYTORCH_HOME/build/release/tito" bench \
+    --workloads g --vs peers --threads 1 --seconds 0.1 --json
   expect 'a peer that cannot be had is named' 0 'g: without PyTorch traced'
   one_object 'and the others are compared' '.workloads[0].peers | map(.peer) == ["PyTorch"]'
 else
