@@ -35,7 +35,8 @@ constexpr int kLeastTurns = 4;
 std::vector<const Workload*> chosen_workloads(const std::string& list) {
   std::vector<const Workload*> chosen;
   if (list.empty())
-    for (const Workload& w : bench::workloads()) chosen.push_back(&w);
+    for (const Workload& w : bench::workloads())  // without the variants ("i-bf16")
+      if (std::string(w.id).find('-') == std::string::npos) chosen.push_back(&w);
   for (size_t at = 0; at < list.size();) {
     const size_t end = std::min(list.find(',', at), list.size());
     chosen.push_back(&bench::find_workload(list.substr(at, end - at)));
@@ -202,7 +203,7 @@ extern const Command bench_command{
     "the reference workloads: time, distance from the machine's limit, memory",
     "tito bench --workloads a,c,e --threads 2",
     {},
-    {{"--workloads", "IDS", "which, by id, with commas between (default: all)"},
+    {{"--workloads", "IDS", "which, by id, with commas between (default: a to i)"},
      {"--threads", "N", "threads (default: as many as usable cores; beside peers one and two)"},
      {"--seconds", "S", "time for each workload and framework (default 2)"},
      {"--vs", "peers", "measure other frameworks in turns with ours"},

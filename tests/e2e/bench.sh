@@ -20,6 +20,10 @@ expect 'decoding succeeds' 0
 one_object 'decoding tells tokens a second' \
   '.workloads[0] | (.tokens_per_second * .min_us / 1e6 - 256 | fabs) < 0.01'
 
+run "$TITO" bench --workloads i-bf16,i-int8 --seconds 0.1 --json
+one_object 'decoding with weights in fewer bits is measured when it is named' \
+  '[.workloads[] | select(.tokens_per_second > 0) | .id] == ["i-bf16", "i-int8"]'
+
 run "$TITO" bench --workloads a,z
 expect 'an unknown workload is a usage error that names the known ones' 2 "'z'.*a, b, c"
 run "$TITO" bench --workloads a --threads 0
