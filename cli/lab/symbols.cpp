@@ -13,9 +13,9 @@ namespace tinytorch::lab {
 namespace {
 
 // What everyone may call: files of tinytorch/ that define it.
-constexpr const char* kPlumbing[] = {"core/shape.cpp", "core/error.cpp", "core/format.cpp",
-                                     "core/dtype.cpp", "core/tensor_impl.cpp",
-                                     "core/small_objects.cpp"};
+constexpr const char* kPlumbing[] = {"core/shape.cpp",       "core/error.cpp",
+                                     "core/format.cpp",      "core/dtype.cpp",
+                                     "core/tensor_impl.cpp", "core/small_objects.cpp"};
 
 // Names of an object, readable; only the undefined or only the defined ones.
 std::set<std::string> names(const std::string& object, bool undefined) {

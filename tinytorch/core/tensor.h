@@ -32,7 +32,7 @@ struct TensorBase : RefCounted {
   uint32_t output_nr = 0;      // which of that node's outputs this is
   bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
   bool is_view = false;        // shares its storage with the tensor it was taken from
-  TensorBase* grad = nullptr;      // counted
+  TensorBase* grad = nullptr;  // counted
   PackedWeight* packed = nullptr;  // counted
   static void destroy(TensorBase* base);
   void leave_graph();  // drops grad_fn and grad

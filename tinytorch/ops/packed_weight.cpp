@@ -34,6 +34,7 @@ void TensorBase::drop_packed() {
 
 Ref<PackedWeight> packed_weight(const Tensor& weight, int64_t rows) {
   if (t_precision == kOff || rows > kernels::kPackedRows || rows < 1) return nullptr;
+  if (grad_enabled()) return nullptr;  // turned on again inside the scope: a graph is wanted
   if (weight.dtype() != DType::kF32 || !weight.is_contiguous() || weight.numel() < kLeastNumbers ||
       kernels::matmul_f32.chosen() != kernels::matmul_f32.find("simd"))
     return nullptr;

@@ -76,6 +76,9 @@ TEST(InferenceMode, LeavesOtherCasesToTheWeightItself) {
   EXPECT_FALSE(packed_weight(small, 1));
   EXPECT_FALSE(packed_weight(wide.t(), 1));
   EXPECT_FALSE(packed_weight(wide.to(DType::kF64), 1));
+  const GradMode recording(true);
+  nn::Linear layer(64, 128);
+  EXPECT_TRUE(layer(randn({1, 64})).requires_grad());
 }
 
 TEST(InferenceMode, DecodesTheSameLogits) {

@@ -1,8 +1,8 @@
 // The weight streams through once, 64 outputs wide, and each row of it is a multiply-add for every
 // row of A. (Reading w as it lies, 16 rows of it transposed in registers at a time, is bound by
-// shuffles in the caches and by 32 streams at once in memory: matmul_vector-inl.h. Measured in turns
-// on two threads of an AVX-512 server: MLP 784-512-10 at batch 1 from 28.7 to 12.5 us, a token of a
-// GPT of 10.7 million weights from 5.0 to 2.0 ms.)
+// shuffles in the caches and by 32 streams at once in memory: matmul_vector-inl.h. Measured in
+// turns on two threads of an AVX-512 server: MLP 784-512-10 at batch 1 from 28.7 to 12.5 us, a
+// token of a GPT of 10.7 million weights from 5.0 to 2.0 ms.)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tinytorch/kernels/simd/packed_product.cpp"
 #include "tinytorch/kernels/packed_product.h"
@@ -138,7 +138,7 @@ int64_t padded(int64_t n) {
   return (n + 15) / 16 * 16;
 }
 
-// Calls fn(place, value) for each number of the packed weight; zero beside the last outputs.
+// Writes value(j, p) of each output j in the order of the panels, zeros beside the last outputs.
 template <class T, class Value>
 void fill_panels(T* to, int64_t n, int64_t k, Value value) {
   const int64_t panels = (n + kPackedCols - 1) / kPackedCols;
