@@ -109,6 +109,11 @@ TEST(Measure, MemoryAndArithmeticSpeedsArePlausible) {
   EXPECT_GT(random_read_ns(128), 0);
   EXPECT_THROW(random_read_ns(64), ConfigError);
 
+  const double page_ns = fresh_page_ns(1 << 20);
+  EXPECT_GT(page_ns, 10);
+  EXPECT_LT(page_ns, 1e6);
+  EXPECT_THROW(fresh_page_ns(100), ConfigError);
+
   // Sanitizers look at every step, and neighbours may take half of a core; an error of units is
   // more.
 #ifdef __SANITIZE_ADDRESS__

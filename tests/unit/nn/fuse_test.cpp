@@ -35,6 +35,10 @@ std::shared_ptr<Sequential> network() {
       make<Linear>(7 * 2 * 1, 9), make<GELU>(), make<Linear>(9, 3)});
 }
 
+TEST(Fusion, IsOnUnlessItIsTurnedOff) {
+  EXPECT_TRUE(fusion_enabled());
+}
+
 TEST(Fusion, GivesTheValuesAndGradientsOfTheSingleSteps) {
   manual_seed(3);
   const auto net = network();
@@ -60,6 +64,17 @@ TEST(Fusion, GivesTheValuesAndGradientsOfTheSingleSteps) {
     for (size_t i = 0; i < single.size(); ++i)
       EXPECT_LT(distance(single[i], fused[i]), 2e-4) << "tensor " << i;
   }
+}
+
+TEST(Fusion, OnlyReluIsPooledInOnePass) {
+  manual_seed(4);
+  const Tensor x = randn({2, 3, 8, 6});
+  Sequential net{make<Conv2d>(3, 4, 3, padded()), make<GELU>(), make<MaxPool2d>(2)};
+  const Tensor fused = net(x);
+  set_fusion(false);
+  const Tensor single = net(x);
+  set_fusion(true);
+  EXPECT_LT(distance(single, fused), 1e-5);
 }
 
 TEST(Fusion, AHookSeesTheUnfusedResultOfItsModule) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tinytorch/core/random.h"
@@ -185,6 +186,20 @@ TEST_F(Init, LayersSayWhatDoesNotFit) {
               attention.forward(x, x, x, zeros({3, 2}, DType::kBool));
             }).find("key_padding_mask has shape [3, 2], expected [2, 3]"),
             std::string::npos);
+  // in, out, kernel, groups
+  for (const auto& [in, out, kernel, groups] : {std::array<int64_t, 4>{0, 4, 3, 1},
+                                                {4, 0, 3, 1},
+                                                {4, 4, 0, 1},
+                                                {4, 4, 3, 0},
+                                                {3, 4, 3, 2},
+                                                {4, 3, 3, 2}})
+    EXPECT_NE(message([&, in = in, out = out, kernel = kernel, groups = groups] {
+                nn::ConvTranspose2d::Options options;
+                options.groups = groups;
+                nn::ConvTranspose2d(in, out, kernel, options);
+              }).find("sizes must be positive and divisible"),
+              std::string::npos)
+        << in << " " << out << " " << kernel << " " << groups;
   EXPECT_NE(message([&] { nn::MultiheadAttention(4, 3); }).find("shared by 3 heads"),
             std::string::npos);
 }

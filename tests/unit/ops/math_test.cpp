@@ -141,5 +141,23 @@ TEST(Math, LogicTakesWhatIsNotZeroForTrue) {
   EXPECT_EQ(logical_xor(x, i).dtype(), DType::kBool);
 }
 
+TEST(Math, InPlaceOnALargeViewHappensOnce) {
+  Tensor whole = zeros({600, 700}), view = whole.narrow(1, 20, 650);
+  view.add_(ones({600, 650}));  // rows with gaps, and enough of them for all threads
+  EXPECT_EQ(max(view).item(), 1);
+  EXPECT_EQ(sum(whole).item(), 600 * 650);
+}
+
+TEST(Math, ConvolutionsRefuseSizesOfEachAxis) {
+  const Tensor x = zeros({1, 2, 5, 5}), w = zeros({3, 2, 3, 3});
+  for (int axis = 0; axis < 2; ++axis) {
+    ConvOptions stride, dilation, padding;
+    stride.stride[axis] = 0, dilation.dilation[axis] = 0, padding.padding[axis] = -1;
+    EXPECT_THROW(conv2d(x, w, {}, stride), ShapeError) << axis;
+    EXPECT_THROW(conv2d(x, w, {}, dilation), ShapeError) << axis;
+    EXPECT_THROW(conv2d(x, w, {}, padding), ShapeError) << axis;
+  }
+}
+
 }  // namespace
 }  // namespace tinytorch

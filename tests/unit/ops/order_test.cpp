@@ -2,6 +2,8 @@
 // do not show. Values are PyTorch's, but for those that PyTorch leaves open.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <algorithm>
 #include <limits>
 
@@ -75,6 +77,9 @@ TEST(Order, NearestPixelsWherePositionsAreNotExact) {
     const std::vector<float> v = to_vector<float>(y);
     EXPECT_EQ(std::count(v.begin(), v.end(), 0.0f), zeros_of) << out;
   }
+  for (const auto& [h, w, to_h, to_w] :
+       {std::array<int64_t, 4>{0, 2, 1, 1}, {2, 0, 1, 1}, {2, 2, 0, 1}, {2, 2, 1, 0}})
+    EXPECT_THROW(interpolate(zeros({1, 1, h, w}), to_h, to_w), ShapeError) << h << " " << w;
   // A factor that leaves the size as it is leaves the image as it is.
   const Tensor x = Tensor::of({0, 1}, Shape{1, 1, 1, 2});
   EXPECT_EQ(to_vector<float>(interpolate_by(x, 1, 20.0 / 17)), (std::vector<float>{0, 1}));
