@@ -31,6 +31,7 @@
 #include "tinytorch/ops/math.h"
 #include "tinytorch/ops/normalization.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/precision.h"
 #include "tinytorch/ops/rearrange.h"
 #include "tinytorch/ops/sort.h"
 #include "tinytorch/ops/statistics.h"

@@ -1,10 +1,13 @@
 // The extension module tinytorch._C, and what its files share.
 #include "python/src/binding.h"
 
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/core/random.h"
+#include "tinytorch/ops/precision.h"
 
 namespace tinytorch::python {
 
@@ -114,6 +117,19 @@ struct HeldGradMode {
   GradMode* mode = nullptr;
 };
 
+// Alive while products round their factors.
+std::optional<MixedPrecision> mixed_precision;
+
+void set_matmul_precision(const std::string& precision) {
+  if (precision == "medium")
+    mixed_precision.emplace();
+  else if (precision == "highest" || precision == "high")
+    mixed_precision.reset();
+  else
+    throw py::value_error("set_float32_matmul_precision: '" + precision +
+                          "' is not highest, high or medium.");
+}
+
 void bind_modes(py::module_& m) {
   py::class_<HeldGradMode>(m, "GradMode")
       .def(py::init<>())
@@ -132,6 +148,11 @@ void bind_modes(py::module_& m) {
       "set_rng_state",
       [](std::pair<uint64_t, uint64_t> s) { default_generator().set_state({s.first, s.second}); },
       py::arg("state"), py::call_guard<Exclusive>());
+  m.def(
+      "set_float32_matmul_precision", &set_matmul_precision, py::arg("precision"),
+      "'medium': f32 products and convolutions round their factors to bf16; 'highest', 'high': no.",
+      py::call_guard<Exclusive>());
+  m.def("get_float32_matmul_precision", [] { return mixed_precision ? "medium" : "highest"; });
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("count"),
         py::call_guard<py::gil_scoped_release>());

@@ -239,6 +239,19 @@ class Threads(TestCase):
         with self.assertRaisesRegex(KeyError, "from the hook"):
             (v * 3).sum().backward()
 
+    def test_products_in_bf16(self):
+        self.assertEqual(tt.get_float32_matmul_precision(), "highest")
+        x, w = tt.randn(64, 256), tt.randn(256, 64)
+        exact = (x @ w).numpy()
+        tt.set_float32_matmul_precision("medium")
+        self.assertEqual(tt.get_float32_matmul_precision(), "medium")
+        rounded = (x @ w).numpy()
+        tt.set_float32_matmul_precision("high")
+        self.assertEqual(abs((x @ w).numpy() - exact).max(), 0)
+        self.assertLess(abs(rounded - exact).max(), 0.5)
+        with self.assertRaisesRegex(ValueError, "'low'"):
+            tt.set_float32_matmul_precision("low")
+
     def test_number_of_threads(self):
         before = tt.get_num_threads()
         tt.set_num_threads(1)

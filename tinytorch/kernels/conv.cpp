@@ -1,6 +1,7 @@
 // The variants of 2-d convolution and its gradients.
 #include "tinytorch/kernels/conv.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "tinytorch/core/format.h"
@@ -12,15 +13,18 @@ namespace {
 constexpr Variant<void(const ConvArgs<float>&)> kForward[] = {
     {"loops", loops::conv2d<float>, "seven plain loops, NCHW"},
     {"im2col", loops::conv2d_im2col<float>, "copy the windows to columns, then a matrix product"},
+    {"bf16", bf16::conv2d, "direct, factors rounded to bf16, sums in f32, channels last"},
     {"simd", simd::conv2d, "direct: the micro-kernel over overlapping rows, channels last"},
 };
 constexpr Variant<void(const ConvGradInputArgs<float>&)> kGradInput[] = {
     {"loops", loops::conv2d_grad_input<float>, "the forward loops with the arrow turned, NCHW"},
+    {"bf16", bf16::conv2d_grad_input, "as simd, factors rounded to bf16, sums in f32"},
     {"simd", simd::conv2d_grad_input,
      "direct convolution of dy with the flipped kernel, by phases"},
 };
 constexpr Variant<void(const ConvGradWeightArgs<float>&)> kGradWeight[] = {
     {"loops", loops::conv2d_grad_weight<float>, "one sum over all pixels a weight, NCHW"},
+    {"bf16", bf16::conv2d_grad_weight, "pixels in pairs, factors rounded to bf16, sums in f32"},
     {"simd", simd::conv2d_grad_weight,
      "the micro-kernel along the pixels, in place, channels last"},
 };
@@ -47,8 +51,8 @@ Kernel<void(const ConvPoolGradArgs<float>&)> conv2d_pool_grad_f32("conv2d_pool_g
 
 // One tensor passes through all of them, so a hand-picked variant must be picked for all of them.
 ImageLayout conv2d_layout() {
-  const auto is_simd = [](const KernelBase& k) {
-    return std::strcmp(k.name(k.chosen()), "simd") == 0;
+  const auto is_simd = [](const KernelBase& k) {  // "simd" or "bf16"
+    return k.chosen() >= std::min(k.find("simd"), k.find("bf16") < 0 ? k.count() : k.find("bf16"));
   };
   const bool simd = is_simd(conv2d_f32);
   const KernelBase* others[] = {&conv2d_grad_input_f32, &conv2d_grad_weight_f32, &conv2d_pool_f32,

@@ -14,8 +14,8 @@ struct ConvGeometry {
 };
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation);
 
-// How the images of a call lie in memory. The "loops" variants take kNchw only, the "simd" variants
-// kNhwc only (channels_last: shape stays n,c,h,w, channels are innermost).
+// How the images of a call lie in memory. The "loops" variants take kNchw only, the "simd" and
+// "bf16" variants kNhwc only (channels_last: shape stays n,c,h,w, channels are innermost).
 enum class ImageLayout : uint8_t { kNchw, kNhwc };
 
 // y[n,o,i,j] = act( bias[o] + sum_{c,p,q} x[n, c, i*stride_h + p*dil_h - pad_h, ...] w[o,c,p,q] )
@@ -108,5 +108,12 @@ void conv2d_grad_weight(const ConvGradWeightArgs<float>&);
 void conv2d_pool(const ConvPoolArgs<float>&);
 void conv2d_pool_grad(const ConvPoolGradArgs<float>&);
 }  // namespace simd
+// As simd, with both factors of each product rounded to bf16 (see kernels/matmul.h) where the CPU
+// has a bf16 unit and the shape suits it: one group, no dilation, 8 channels and 4 columns or more.
+namespace bf16 {
+void conv2d(const ConvArgs<float>&);
+void conv2d_grad_input(const ConvGradInputArgs<float>&);
+void conv2d_grad_weight(const ConvGradWeightArgs<float>&);
+}  // namespace bf16
 
 }  // namespace tinytorch::kernels

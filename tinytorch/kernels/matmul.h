@@ -52,5 +52,12 @@ void matmul(const MatmulArgs<T>& args);  // the oracle: calls matmul_ikj
 namespace simd {
 void matmul(const MatmulArgs<float>& args);
 }
+// A and B rounded to bf16 (8 significant bits, nearest even), their products exact, sums in f32:
+// |error| <= 2^-7 sum |a| |b| and what the f32 sum adds. Products of fewer than 8 rows, columns or
+// k, or fewer than 2^17 multiply-adds, are simd::matmul's, and all are on a CPU without AMX or
+// AVX512_BF16. Bits depend on the shape and on that unit (simd/bf16.h), never on threads.
+namespace bf16 {
+void matmul(const MatmulArgs<float>& args);
+}
 
 }  // namespace tinytorch::kernels

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/precision.h"
 
 namespace tinytorch::optim {
 
@@ -111,6 +113,8 @@ void Trainer::resume(const std::string& checkpoint) {
 
 // `weighted`: the gradients are those of the sum over the samples, not of the mean.
 double Trainer::loss_and_gradient(const Batch& batch, bool weighted) {
+  std::optional<MixedPrecision> mixed;
+  if (options_.mixed_precision) mixed.emplace();
   const Rows rows(model_(batch.x), batch.y);
   Tensor loss = cross_entropy(rows.logits, rows.target);
   const double value = loss.item();

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "tests/unit/optim/training_test_util.h"
+#include "tinytorch/kernels/matmul.h"
+#include "tinytorch/kernels/simd/bf16.h"
 #include "tinytorch/nn/linear.h"
 #include "tinytorch/optim/checkpoint.h"
 
@@ -91,6 +93,26 @@ TEST(Trainer, CallsEveryCallbackInOrder) {
   EXPECT_FALSE(training.trainer->run());
   EXPECT_EQ(log, "sS.sS.sSeEC.sS.C");
   std::filesystem::remove_all(o.checkpoints);
+}
+
+TEST(Trainer, MixedPrecisionLearnsTheSame) {
+  Workload w = perceptron(64);
+  w.spec.layers = {64, 96, 10}, w.sample = {64}, w.samples = 256;
+  std::vector<double> last[2];
+  for (const bool mixed : {false, true}) {
+    TrainerOptions o;
+    o.epochs = 30, o.mixed_precision = mixed;
+    Training training(w, o);
+    training.trainer->add_callback(
+        {.on_step = [&](const StepReport& r) { last[mixed].push_back(r.loss); }});
+    training.trainer->run();
+  }
+  EXPECT_LT(last[0].back(), 0.7 * last[0].front()) << "something is learnt";
+  EXPECT_NEAR(last[1].front(), last[0].front(), 0.01);
+  EXPECT_NEAR(last[1].back(), last[0].back(), 0.03);
+  const bool has_unit = kernels::bf16_unit() != kernels::Bf16Unit::kNone;
+  EXPECT_EQ(last[1] != last[0], has_unit) << "bf16 rounds";
+  EXPECT_STREQ(kernels::matmul_f32.name(kernels::matmul_f32.chosen()), "simd") << "afterwards";
 }
 
 TEST(Trainer, OptionsThatCannotBeAreRefused) {

@@ -44,20 +44,25 @@ DirectConv forward_conv(const ConvGeometry& g, const float* x, const float* w, c
   return d;
 }
 
-}  // namespace
-
 // y[n,i,j,o] = act(bias[o] + sum_{p,q,c} x[n, i*stride_h + p*dil_h - pad_h, ..., c] w[o,c,p,q])
 // x: n x h x w x c, y: n x oh x ow x o, w: OIHW, packed to panels on each call. Nothing aliases.
-void conv2d(const ConvArgs<float>& args) {
+void convolve(const ConvArgs<float>& args, bool bf16) {
   const ConvGeometry& g = args.g;
   DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.activation == Activation::kRelu);
   d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
+  d.bf16 = bf16;
   merge_rows(d);
   direct_conv(d);
   if (args.activation == Activation::kGelu || args.activation == Activation::kGeluTanh)
     parallel_for(g.n * g.oh * g.ow * g.o, 10.0, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) args.y[i] = gelu(args.y[i], args.activation);
     });
+}
+
+}  // namespace
+
+void conv2d(const ConvArgs<float>& args) {
+  convolve(args, false);
 }
 
 // conv2d, then 2x2 max pooling: y and index are n x oh/2 x ow/2 x o. The convolution's own result
@@ -120,18 +125,17 @@ void zero_phase(const DirectConv& d) {
   });
 }
 
-}  // namespace
-
 // dx[n,h,w,c] = sum over (o,p,q) with i*stride_h + p*dil_h - pad_h = h (likewise w) of
 //               dy[n,i,j,o] * w[o,c,p,q]
 // A convolution of dy with the flipped kernel, input and output channels exchanged. With a stride,
 // the inputs fall in stride_h*stride_w phases, each with the taps that can reach it: no zeros are
 // multiplied. dy: n x oh x ow x o, dx: n x h x w x c is overwritten. Nothing aliases.
-void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
+void convolve_back(const ConvGradInputArgs<float>& args, bool bf16) {
   const ConvGeometry& g = args.g;
   DirectConv d;
   d.n = g.n, d.groups = g.groups, d.cg = g.o / g.groups, d.og = g.c / g.groups;
   d.x = args.dy, d.h = g.oh, d.w = g.ow;
+  d.bf16 = bf16;
   d.w_o = g.kh * g.kw, d.w_c = d.og * d.w_o, d.w_group = d.cg * d.w_c;
   d.y_pixel = g.stride_w * g.c, d.y_row = g.stride_h * g.w * g.c, d.y_image = g.h * g.w * g.c;
   for (int64_t r = 0; r < g.stride_h; ++r) {
@@ -158,4 +162,21 @@ void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
   }
 }
 
+}  // namespace
+
+void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
+  convolve_back(args, false);
+}
+
 }  // namespace tinytorch::kernels::simd
+
+namespace tinytorch::kernels::bf16 {
+
+void conv2d(const ConvArgs<float>& args) {
+  simd::convolve(args, true);
+}
+void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
+  simd::convolve_back(args, true);
+}
+
+}  // namespace tinytorch::kernels::bf16

@@ -327,6 +327,7 @@ HWY_EXPORT(run_direct_conv);
 
 void direct_conv(const DirectConv& conv) {
   if (conv.n == 0 || conv.oh < (conv.pool_index ? 2 : 1) || conv.ow == 0 || conv.og == 0) return;
+  if (conv.bf16 && direct_conv_bf16(conv)) return;
   TINYTORCH_DISPATCH(run_direct_conv)(conv);
 }
 

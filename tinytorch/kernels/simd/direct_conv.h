@@ -29,8 +29,10 @@ struct DirectConv {
   // When given, y and pool_index (same strides) take the 2x2 maxima of the oh x ow results, and
   // the position 0..3 of the first maximum; the y strides are those of the pooled image.
   uint8_t* pool_index = nullptr;
+  bool bf16 = false;  // may round x and weight to bf16: kernels/conv.h
 };
 void direct_conv(const DirectConv& conv);
+bool direct_conv_bf16(const DirectConv& conv);  // false, nothing done: where f32 has to do it
 
 // Copies rows [row, row + rows) x columns [col, col + cols) of an image (h x w pixels of c floats)
 // to dst, dense, with zeros for what lies outside of the image.
