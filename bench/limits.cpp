@@ -6,6 +6,7 @@
 #include "tinytorch/core/peak.h"
 #include "tinytorch/core/tensor.h"
 #include "tinytorch/core/utils.h"
+#include "tinytorch/kernels/simd/bf16.h"
 
 namespace tinytorch::bench {
 
@@ -37,6 +38,24 @@ double read_bandwidth(int threads, int64_t bytes) {
   return best;
 }
 
+double bf16_gflops(int threads) {
+  constexpr int64_t kRounds = 1000;
+  std::vector<double> elapsed(static_cast<size_t>(threads));
+  double best = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    int64_t done = 0;
+    run_together(threads, [&](int t) {
+      const Timer timer;
+      const int64_t operations = kernels::bf16_burst(kRounds);
+      elapsed[static_cast<size_t>(t)] = timer.elapsed_ns();
+      if (t == 0) done = operations;
+    });
+    const double slowest = *std::max_element(elapsed.begin(), elapsed.end());
+    best = std::max(best, static_cast<double>(threads * done) / slowest);
+  }
+  return best;
+}
+
 }  // namespace
 
 MachineLimits measure_limits(int threads) {
@@ -46,6 +65,7 @@ MachineLimits measure_limits(int threads) {
   limits.l2_bytes = machine.l2_bytes > 0 ? machine.l2_bytes : int64_t{1} << 20;
   limits.l3_bytes = machine.l3_bytes > 0 ? machine.l3_bytes : int64_t{16} << 20;
   limits.peak_gflops = peak_gflops(threads);
+  limits.peak_bf16_gflops = bf16_gflops(threads);
   limits.l2_gb_per_s = read_bandwidth(threads, limits.l2_bytes / 2);
   // A shared machine leaves a part of a large L3 only: eight times the L2, if there is that much.
   limits.l3_gb_per_s =
@@ -55,12 +75,14 @@ MachineLimits measure_limits(int threads) {
   return limits;
 }
 
-double limit_us(const MachineLimits& limits, double flops, double bytes) {
+double limit_us(const MachineLimits& limits, double flops, double bytes, bool bf16) {
   const double l2 = static_cast<double>(limits.l2_bytes * limits.threads);
   const double bandwidth = bytes <= l2                                     ? limits.l2_gb_per_s
                            : bytes <= static_cast<double>(limits.l3_bytes) ? limits.l3_gb_per_s
                                                                            : limits.dram_gb_per_s;
-  return std::max(flops / limits.peak_gflops, bytes / bandwidth) / 1e3;
+  const double peak =
+      bf16 && limits.peak_bf16_gflops > 0 ? limits.peak_bf16_gflops : limits.peak_gflops;
+  return std::max(flops / peak, bytes / bandwidth) / 1e3;
 }
 
 }  // namespace tinytorch::bench

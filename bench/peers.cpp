@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -28,7 +29,8 @@ std::vector<std::string> torch_environment(int threads) {
 }
 
 std::vector<std::string> torch_variants(const std::string& workload) {
-  if (workload == "c" || workload == "d") return {"plain", "channels_last"};
+  if (workload == "c" || workload == "d" || workload.rfind("conv", 0) == 0)
+    return {"plain", "channels_last"};
   if (workload == "g") return {"plain", "traced"};
   if (workload[0] == 'h') return {"plain", "channels_last", "traced"};
   return {"plain"};
@@ -66,6 +68,18 @@ std::unique_ptr<Worker> start_onnx_runtime(const std::string& workload, int thre
   return std::make_unique<Worker>(command);
 }
 
+std::string libtorch_worker(const std::string& home) {
+  return home + "/build/peers/libtorch_worker";
+}
+// Where Python's share of the time may count; d and i run the same code for longer.
+bool in_libtorch(const std::string& workload) {
+  const std::string all[] = {"a", "b", "c", "e", "f", "g", "h1", "h32"};
+  return std::ranges::find(all, workload) != std::end(all);
+}
+bool has_libtorch(const std::string& home) {
+  return std::filesystem::exists(libtorch_worker(home));
+}
+
 }  // namespace
 
 bool has_onnx_runtime(const std::string& home) {
@@ -96,6 +110,12 @@ std::vector<Peer> start_peers(const std::string& workload, int threads, const st
       return std::make_unique<Worker>(
           std::vector<std::string>{"/usr/bin/python3", home + "/bench/peers/torch_worker.py",
                                    workload, variant, std::to_string(threads)},
+          torch_environment(threads));
+    });
+  if (has_libtorch(home) && in_libtorch(workload))
+    add("libtorch", [&] {
+      return std::make_unique<Worker>(
+          std::vector<std::string>{libtorch_worker(home), workload, std::to_string(threads)},
           torch_environment(threads));
     });
   add("ONNX Runtime", [&] { return start_onnx_runtime(workload, threads, home); });

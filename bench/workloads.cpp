@@ -12,6 +12,7 @@
 #include "tinytorch/nn/models.h"
 #include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/precision.h"
 #include "tinytorch/optim/optimizer.h"
 
 namespace tinytorch::bench {
@@ -114,6 +115,14 @@ Run train(const nn::ModelSpec& spec, MakeOptimizer make_optimizer, const Tensor&
   };
 }
 
+// The same step with its products in bf16.
+Run mixed(Run step) {
+  return [step = std::move(step)] {
+    const MixedPrecision bf16;
+    step();
+  };
+}
+
 Run infer(const nn::ModelSpec& spec, const Tensor& x) {
   std::shared_ptr<nn::Module> model = nn::make_model(spec);
   model->eval();
@@ -145,9 +154,17 @@ nn::ModelSpec gpt(int64_t layers, int64_t heads, int64_t d, int64_t t) {
   return spec;
 }
 
-Run train_gpt(const nn::ModelSpec& spec, int64_t batch) {
-  return train(spec, adamw, randint(0, 65, {batch, spec.block_size}),
-               randint(0, 65, {batch * spec.block_size}));
+Run train_b() {
+  return train(mlp({784, 1024, 1024, 10}), sgd, rand({256, 784}), randint(0, 10, {256}));
+}
+Run train_d() {
+  return train(resnet20(), sgd, rand({64, 3, 32, 32}), randint(0, 10, {64}));
+}
+Run train_e() {
+  return train_gpt(4, 4, 128, 128, 16);
+}
+Run train_f() {
+  return train_gpt(6, 6, 384, 256, 8);
 }
 
 Run decode(WeightPrecision weights) {
@@ -175,17 +192,15 @@ std::vector<Workload> make_workloads() {
       {"a", "train MLP 784-512-10, batch 64, Adam", a.flops, adam_bytes(a), 0,
        [] { return train(mlp({784, 512, 10}), adam, rand({64, 784}), randint(0, 10, {64})); }},
       {"b", "train MLP 784-1024-1024-10, batch 256, SGD with momentum", b.flops, sgd_bytes(b), 0,
-       [] {
-         return train(mlp({784, 1024, 1024, 10}), sgd, rand({256, 784}), randint(0, 10, {256}));
-       }},
+       train_b},
       {"c", "train CNN of two convolutions on 1x28x28, batch 64, Adam", c.flops, adam_bytes(c), 0,
-       [] { return train(cnn(), adam, rand({64, 1, 28, 28}), randint(0, 10, {64})); }},
+       [] { return train_cnn(64); }},
       {"d", "train ResNet-20 on 3x32x32, batch 64, SGD with momentum", d.flops, sgd_bytes(d), 0,
-       [] { return train(resnet20(), sgd, rand({64, 3, 32, 32}), randint(0, 10, {64})); }},
+       train_d},
       {"e", "train GPT of 4 layers, width 128, T 128, batch 16, AdamW", e.flops, adam_bytes(e), 0,
-       [] { return train_gpt(gpt(4, 4, 128, 128), 16); }},
+       train_e},
       {"f", "train GPT of 6 layers, width 384, T 256, batch 8, AdamW", f.flops, adam_bytes(f), 0,
-       [] { return train_gpt(gpt(6, 6, 384, 256), 8); }},
+       train_f},
       {"g", "infer MLP 784-512-10, batch 1", g.flops, g.parameters * 4, 0,
        [] { return infer(mlp({784, 512, 10}), rand({1, 784})); }},
       {"h1", "infer CNN, batch 1", h1.flops, h1.parameters * 4, 0,
@@ -194,6 +209,14 @@ std::vector<Workload> make_workloads() {
        [] { return infer(cnn(), rand({32, 1, 28, 28})); }},
       {"i", "decode 256 tokens with GPT (f), key-value cache, batch 1", i.flops, decoded, 256,
        [] { return decode(WeightPrecision::kF32); }},
+      {"b-bf16", "train as b, products in bf16", b.flops, sgd_bytes(b), 0,
+       [] { return mixed(train_b()); }, true},
+      {"d-bf16", "train as d, products in bf16", d.flops, sgd_bytes(d), 0,
+       [] { return mixed(train_d()); }, true},
+      {"e-bf16", "train as e, products in bf16", e.flops, adam_bytes(e), 0,
+       [] { return mixed(train_e()); }, true},
+      {"f-bf16", "train as f, products in bf16", f.flops, adam_bytes(f), 0,
+       [] { return mixed(train_f()); }, true},
       {"i-bf16", "decode as i, weights in bf16", i.flops, decoded - 2 * decoded_weights, 256,
        [] { return decode(WeightPrecision::kBF16); }},
       {"i-int8", "decode as i, weights in int8", i.flops, decoded - 3 * decoded_weights, 256,
@@ -202,6 +225,15 @@ std::vector<Workload> make_workloads() {
 }
 
 }  // namespace
+
+std::function<void()> train_cnn(int64_t batch) {
+  return train(cnn(), adam, rand({batch, 1, 28, 28}), randint(0, 10, {batch}));
+}
+std::function<void()> train_gpt(int64_t layers, int64_t heads, int64_t width, int64_t length,
+                                int64_t batch) {
+  const nn::ModelSpec spec = gpt(layers, heads, width, length);
+  return train(spec, adamw, randint(0, 65, {batch, length}), randint(0, 65, {batch * length}));
+}
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = make_workloads();
@@ -214,6 +246,8 @@ const Workload& find_workload(const std::string& id) {
     if (id == w.id) return w;
     known.push_back(w.id);
   }
+  for (const Workload& w : operations())
+    if (id == w.id) return w;
   throw ConfigError(
       fmt::format("bench: workload '{}' is unknown. Known: {}.", id, fmt::join(known, ", ")));
 }

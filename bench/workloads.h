@@ -16,9 +16,17 @@ struct Workload {
   // Builds model and data; each call of the result is one run (a training step, a forward pass, the
   // decoding of `tokens` tokens).
   std::function<std::function<void()>()> make;
+  bool bf16 = false;  // its products are of bf16
 };
 
 const std::vector<Workload>& workloads();
-const Workload& find_workload(const std::string& id);  // ConfigError names the known ones
+const std::vector<Workload>& operations();  // single ones
+// Of both; ConfigError names the known workloads.
+const Workload& find_workload(const std::string& id);
+
+// Training steps of other shapes, for bench/curves.h: the CNN of c, the GPT of e.
+std::function<void()> train_cnn(int64_t batch);
+std::function<void()> train_gpt(int64_t layers, int64_t heads, int64_t width, int64_t length,
+                                int64_t batch);
 
 }  // namespace tinytorch::bench

@@ -1,7 +1,9 @@
 // tito bench: the reference workloads against this machine's limits and, with --vs peers, against
-// other frameworks in turns.
+// other frameworks in turns. --steps: from plain loops to what runs; --curves: how cost grows.
+#include "bench/curves.h"
 #include "bench/limits.h"
 #include "bench/peers.h"
+#include "bench/steps.h"
 #include "bench/worker.h"
 #include "bench/workloads.h"
 
@@ -18,6 +20,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/core/utils.h"
 #include "tinytorch/kernels/registry.h"
+#include "tinytorch/nn/module.h"
 
 namespace tinytorch::cli {
 
@@ -32,16 +35,29 @@ using bench::Workload;
 constexpr double kTurnSeconds = 0.1;
 constexpr int kLeastTurns = 4;
 
-std::vector<const Workload*> chosen_workloads(const std::string& list) {
+enum class Opponents { kNone, kPeers, kF32 };
+
+bool in_fewer_bits(const Workload& w) {  // "i-bf16"
+  return std::string(w.id).find('-') != std::string::npos;
+}
+
+std::vector<const Workload*> chosen_workloads(const std::string& list, Opponents opponents,
+                                              bool operations = false) {
   std::vector<const Workload*> chosen;
-  if (list.empty())
-    for (const Workload& w : bench::workloads())  // without the variants ("i-bf16")
-      if (std::string(w.id).find('-') == std::string::npos) chosen.push_back(&w);
+  if (list.empty() && operations)
+    for (const Workload& w : bench::operations()) chosen.push_back(&w);
+  else if (list.empty())
+    for (const Workload& w : bench::workloads())
+      if (in_fewer_bits(w) == (opponents == Opponents::kF32)) chosen.push_back(&w);
   for (size_t at = 0; at < list.size();) {
     const size_t end = std::min(list.find(',', at), list.size());
     chosen.push_back(&bench::find_workload(list.substr(at, end - at)));
     at = end + 1;
   }
+  for (const Workload* w : chosen)
+    if (opponents == Opponents::kF32 && !in_fewer_bits(*w))
+      throw ConfigError(fmt::format(
+          "--vs f32 compares workloads in fewer bits with ours in f32; {} is one in f32.", w->id));
   return chosen;
 }
 
@@ -53,6 +69,7 @@ Json machine_json(const std::vector<MachineLimits>& all) {
   const auto add_limits = [](Json& to, const MachineLimits& limits) {
     to["threads"] = limits.threads;
     to["peak_gflops"] = limits.peak_gflops;
+    to["peak_bf16_gflops"] = limits.peak_bf16_gflops;
     to["l2_gb_per_s"] = limits.l2_gb_per_s;
     to["l3_gb_per_s"] = limits.l3_gb_per_s;
     to["dram_gb_per_s"] = limits.dram_gb_per_s;
@@ -68,11 +85,25 @@ struct Measured {
   std::vector<std::pair<std::string, Timing>> peers;  // the fastest one first
 };
 
-Measured measure(const Workload& workload, int threads, double seconds, bool vs_peers) {
-  bench::Worker ours(
-      {"/proc/self/exe", "bench", "--worker", workload.id, "--threads", std::to_string(threads)});
-  const std::vector<bench::Peer> peers =
-      vs_peers ? bench::start_peers(workload.id, threads, home()) : std::vector<bench::Peer>();
+std::unique_ptr<bench::Worker> start_own(const std::string& id, int threads) {
+  return std::make_unique<bench::Worker>(std::vector<std::string>{
+      "/proc/self/exe", "bench", "--worker", id, "--threads", std::to_string(threads)});
+}
+
+std::vector<bench::Peer> start_opponents(const Workload& workload, int threads,
+                                         Opponents opponents) {
+  if (opponents == Opponents::kPeers) return bench::start_peers(workload.id, threads, home());
+  std::vector<bench::Peer> peers;
+  const std::string id = workload.id;
+  if (opponents == Opponents::kF32)
+    peers.push_back({"ours in f32", start_own(id.substr(0, id.find('-')), threads)});
+  return peers;
+}
+
+Measured measure(const Workload& workload, int threads, double seconds, Opponents opponents) {
+  const auto own = start_own(workload.id, threads);
+  bench::Worker& ours = *own;
+  const std::vector<bench::Peer> peers = start_opponents(workload, threads, opponents);
   const auto take_turns = [&](double turn) {
     ours.run(turn);
     for (const bench::Peer& peer : peers) peer.worker->run(turn);
@@ -89,7 +120,7 @@ Measured measure(const Workload& workload, int threads, double seconds, bool vs_
 }
 
 Json row_json(const Workload& w, int threads, const MachineLimits& limits, const Measured& m) {
-  const double limit = bench::limit_us(limits, w.flops, w.bytes);
+  const double limit = bench::limit_us(limits, w.flops, w.bytes, w.bf16);
   Json row = {{"id", w.id},
               {"name", w.name},
               {"threads", threads},
@@ -124,26 +155,29 @@ std::string short_time(double us) {
   return us < 1000 ? fmt::format("{:.1f} us", us) : fmt::format("{:.2f} ms", us / 1000);
 }
 
-void print_header(const std::vector<MachineLimits>& all, bool vs_peers) {
+void print_header(const std::vector<MachineLimits>& all, bool versus) {
   fmt::print("{}\n", probe_machine().cpu);
   for (const MachineLimits& limits : all)
-    fmt::print("{} {}, {}: {:.0f} GFLOP/s; reads from L2 {:.0f}, L3 {:.0f}, memory {:.0f} GB/s\n",
-               limits.threads, limits.threads == 1 ? "thread" : "threads", kernels::simd_target(),
-               limits.peak_gflops, limits.l2_gb_per_s, limits.l3_gb_per_s, limits.dram_gb_per_s);
-  fmt::print("\n{:<4} {:>7} {:>10} {:>10} {:>10} {:>7} {:>8} {:>8}{}  workload\n", "id", "threads",
+    fmt::print(
+        "{} {}, {}: {:.0f} GFLOP/s ({:.0f} in bf16); reads from L2 {:.0f}, L3 {:.0f}, memory "
+        "{:.0f} GB/s\n",
+        limits.threads, limits.threads == 1 ? "thread" : "threads", kernels::simd_target(),
+        limits.peak_gflops, limits.peak_bf16_gflops, limits.l2_gb_per_s, limits.l3_gb_per_s,
+        limits.dram_gb_per_s);
+  fmt::print("\n{:<10} {:>7} {:>10} {:>10} {:>10} {:>7} {:>8} {:>8}{}  workload\n", "id", "threads",
              "min", "median", "limit", "x limit", "GFLOP/s", "peak MB",
-             vs_peers ? fmt::format(" {:>10} {:>7}", "peer", "faster") : "");
+             versus ? fmt::format(" {:>10} {:>7}", "peer", "faster") : "");
 }
 
-void print_row(const Json& row, bool vs_peers) {
-  fmt::print("{:<4} {:>7} {:>10} {:>10} {:>10} {:>7.2f} {:>8.0f} {:>8.1f}",
+void print_row(const Json& row, bool versus) {
+  fmt::print("{:<10} {:>7} {:>10} {:>10} {:>10} {:>7.2f} {:>8.0f} {:>8.1f}",
              row["id"].get<std::string>(), row["threads"].get<int>(), short_time(row["min_us"]),
              short_time(row["median_us"]), short_time(row["limit_us"]),
              row["over_limit"].get<double>(), row["gflops"].get<double>(),
              row["peak_memory_bytes"].get<double>() / 1e6);
   if (row.contains("peer"))
     fmt::print(" {:>10} {:>6.2f}x", short_time(row["peer_min_us"]), row["speedup"].get<double>());
-  else if (vs_peers)
+  else if (versus)
     fmt::print(" {:>10} {:>7}", "none", "");
   fmt::print("  {}", row["name"].get<std::string>());
   if (row.contains("tokens_per_second"))
@@ -153,22 +187,111 @@ void print_row(const Json& row, bool vs_peers) {
   std::fflush(stdout);
 }
 
+int run_steps(const Args& args, int threads, double seconds) {
+  const std::string list = args.text("--workloads", "c,e");
+  const MachineLimits limits = bench::measure_limits(threads);
+  Json rows = Json::array();
+  for (const Workload* w : chosen_workloads(list, Opponents::kNone)) {
+    const double limit = bench::limit_us(limits, w->flops, w->bytes);
+    if (!args.json())
+      fmt::print("{}: {}\n{:>12} {:>8} {:>8} {:>9}  step\n", w->id, w->name, "min", "GFLOP/s",
+                 "faster", "x before");
+    double first = 0, before = 0;
+    for (const bench::Step& step : bench::measure_steps(*w, threads, seconds)) {
+      const double us = step.timing.min_us;
+      if (first == 0) first = before = us;
+      rows.push_back({{"id", w->id},
+                      {"step", step.name},
+                      {"threads", step.threads},
+                      {"min_us", us},
+                      {"median_us", step.timing.median_us},
+                      {"gflops", w->flops / us / 1e3},
+                      {"speedup", first / us},
+                      {"speedup_over_step_before", before / us}});
+      if (!args.json())
+        fmt::print("{:>12} {:>8.1f} {:>7.1f}x {:>8.2f}x  {}\n", short_time(us), w->flops / us / 1e3,
+                   first / us, before / us, step.name);
+      before = us;
+    }
+    if (!args.json())
+      fmt::print("{:>12} {:>8.1f} {:>7.1f}x {:>9}  limit in f32, {} threads\n\n", short_time(limit),
+                 limits.peak_gflops, first / limit, "", threads);
+  }
+  if (args.json()) print_json({{"machine", machine_json({limits})}, {"steps", rows}});
+  return kOk;
+}
+
+int run_curves(const Args& args, int threads, double seconds) {
+  const std::vector<bench::Curve> curves = bench::measure_curves(seconds);
+  const std::vector<bench::MemoryPoint> backward = bench::measure_backward_memory();
+  const std::vector<bench::ForkingPoint> forking = bench::measure_forking(threads, seconds / 4);
+  if (args.json()) {
+    Json all = Json::array(), memory = Json::array(), forks = Json::array();
+    for (const bench::ForkingPoint& p : forking)
+      forks.push_back({{"operation", p.operation},
+                       {"size", p.size},
+                       {"one_thread_us", p.one_us},
+                       {"all_threads_us", p.all_us}});
+    for (const bench::Curve& curve : curves) {
+      Json points = Json::array();
+      for (const bench::CurvePoint& p : curve.points)
+        points.push_back({{"value", p.value}, {"min_us", p.min_us}, {"peak_bytes", p.peak_bytes}});
+      all.push_back({{"axis", curve.axis},
+                     {"model", curve.model},
+                     {"time_exponent", curve.time_exponent},
+                     {"memory_exponent", curve.memory_exponent},
+                     {"points", points}});
+    }
+    for (const bench::MemoryPoint& p : backward)
+      memory.push_back({{"at", p.at}, {"live_bytes", p.live_bytes}});
+    print_json({{"threads", threads}, {"curves", all}, {"backward", memory}, {"forking", forks}});
+    return kOk;
+  }
+  for (const bench::Curve& curve : curves) {
+    fmt::print("a training step by {}: {}, {} threads\n{:>8} {:>12} {:>12} {:>10}\n", curve.axis,
+               curve.model, threads, curve.axis, "min", "for each", "peak MB");
+    for (const bench::CurvePoint& p : curve.points)
+      fmt::print("{:>8} {:>12} {:>12} {:>10.1f}\n", p.value, short_time(p.min_us),
+                 short_time(p.min_us / static_cast<double>(p.value)),
+                 static_cast<double>(p.peak_bytes) / 1e6);
+    fmt::print("grows as its power {:.2f} (time) and {:.2f} (memory)\n\n", curve.time_exponent,
+               curve.memory_exponent);
+  }
+  fmt::print("live memory during backward of e\n");
+  for (const bench::MemoryPoint& p : backward)
+    fmt::print("{:>10.1f} MB  {}\n", static_cast<double>(p.live_bytes) / 1e6, p.at);
+  fmt::print("\none thread and {}, by numbers in the tensor\n{:>10} {:>10} {:>10} {:>7}\n", threads,
+             "size", "one", "all", "faster");
+  for (const bench::ForkingPoint& p : forking)
+    fmt::print("{:>10} {:>10} {:>10} {:>6.2f}x  {}\n", p.size, short_time(p.one_us),
+               short_time(p.all_us), p.one_us / p.all_us, p.operation);
+  return kOk;
+}
+
 int run(const Args& args) {
   const int64_t threads = args.integer("--threads", num_threads());
   if (threads < 1 || threads > 1024)
     throw ConfigError(fmt::format("--threads takes a number from 1 to 1024, not {}.", threads));
   set_num_threads(static_cast<int>(threads));
   if (args.has("--worker")) {
+    if (args.has("--unfused")) nn::set_fusion(false);
     bench::serve(bench::find_workload(args.text("--worker")));
     return kOk;
   }
   const double seconds = args.number("--seconds", 2);
   if (!(seconds > 0 && seconds <= 600))
     throw ConfigError("--seconds takes a time of up to 600 seconds a workload.");
-  const bool vs_peers = args.has("--vs");
-  if (vs_peers && args.text("--vs") != "peers")
-    throw ConfigError("--vs takes the word peers, not '" + args.text("--vs") + "'.");
-  const std::vector<const Workload*> chosen = chosen_workloads(args.text("--workloads"));
+  if (args.has("--steps")) return run_steps(args, static_cast<int>(threads), seconds);
+  if (args.has("--curves")) return run_curves(args, static_cast<int>(threads), seconds / 4);
+  const std::string opponent = args.text("--vs");
+  if (args.has("--vs") && opponent != "peers" && opponent != "f32")
+    throw ConfigError("--vs takes the word peers or f32, not '" + opponent + "'.");
+  const Opponents opponents = opponent == "peers" ? Opponents::kPeers
+                              : opponent == "f32" ? Opponents::kF32
+                                                  : Opponents::kNone;
+  const bool vs_peers = opponents == Opponents::kPeers;
+  const std::vector<const Workload*> chosen =
+      chosen_workloads(args.text("--workloads"), opponents, args.has("--operations"));
   if (vs_peers) {
     bench::check_peers(require_home("the peers' programs are in its bench/peers"));
     if (!bench::has_onnx_runtime(home()))
@@ -184,13 +307,14 @@ int run(const Args& args) {
     set_num_threads(count);
     limits.push_back(bench::measure_limits(count));
   }
-  if (!args.json()) print_header(limits, vs_peers);
+  const bool versus = opponents != Opponents::kNone;
+  if (!args.json()) print_header(limits, versus);
   Json rows = Json::array();
   for (const Workload* workload : chosen)
     for (const MachineLimits& limit : limits) {
-      const Measured m = measure(*workload, limit.threads, seconds, vs_peers);
+      const Measured m = measure(*workload, limit.threads, seconds, opponents);
       rows.push_back(row_json(*workload, limit.threads, limit, m));
-      if (!args.json()) print_row(rows.back(), vs_peers);
+      if (!args.json()) print_row(rows.back(), versus);
     }
   if (args.json()) print_json({{"machine", machine_json(limits)}, {"workloads", rows}});
   return kOk;
@@ -206,8 +330,12 @@ extern const Command bench_command{
     {{"--workloads", "IDS", "which, by id, with commas between (default: a to i)"},
      {"--threads", "N", "threads (default: as many as usable cores; beside peers one and two)"},
      {"--seconds", "S", "time for each workload and framework (default 2)"},
-     {"--vs", "peers", "measure other frameworks in turns with ours"},
-     {"--worker", "ID", "run as a measured process (bench/worker.h)"}},
+     {"--vs", "peers|f32", "in turns with other frameworks; the variants in fewer bits with f32"},
+     {"--operations", nullptr, "single operations instead: products, convolution, exp, .."},
+     {"--steps", nullptr, "what each idea brought, from plain loops on (default: c,e)"},
+     {"--curves", nullptr, "how time and memory grow with batch, depth and sequence length"},
+     {"--worker", "ID", "run as a measured process (bench/worker.h)"},
+     {"--unfused", nullptr, "with --worker: layers run one by one"}},
     run};
 
 }  // namespace tinytorch::cli

@@ -171,6 +171,47 @@ def gpt(layers, heads, d, t, batch):
                  torch.randint(0, 65, (batch, t)), classes(batch * t, 65))
 
 
+def on(op, *tensors):
+    def step():
+        with torch.inference_mode():
+            op(*tensors)
+    return step
+
+
+def product(m, k, n, a_transposed=False, b_transposed=False):
+    a = torch.randn(k, m).t() if a_transposed else torch.randn(m, k)
+    b = torch.randn(n, k).t() if b_transposed else torch.randn(k, n)
+    return on(torch.matmul, a, b)
+
+
+def convolution(backward):
+    x = torch.randn(16, 64, 32, 32).to(memory_format=layout)
+    w = torch.randn(64, 64, 3, 3).to(memory_format=layout)
+    if not backward:
+        return on(lambda a, b: F.conv2d(a, b, padding=1), x, w)
+    g = torch.randn(16, 64, 32, 32).to(memory_format=layout)
+    x.requires_grad_(), w.requires_grad_()
+
+    def step():
+        x.grad = w.grad = None
+        F.conv2d(x, w, padding=1).backward(g)
+    return step
+
+
+def vocabulary_loss():
+    logits = torch.randn(4096, 50257, requires_grad=True)
+    target = classes(4096, 50257)
+
+    def step():
+        logits.grad = None
+        F.cross_entropy(logits, target).backward()
+    return step
+
+
+def row_operation(op):
+    return on(op, torch.randn(1024, 64))
+
+
 adam = torch.optim.Adam
 step = {
     "a": lambda: train(mlp(784, 512, 10), adam, torch.rand(64, 784), classes(64)),
@@ -183,6 +224,24 @@ step = {
     "h1": lambda: infer(cnn(), images(1, 1, 28, 28)),
     "h32": lambda: infer(cnn(), images(32, 1, 28, 28)),
     "i": decode,
+    "gemm512": lambda: product(512, 512, 512),
+    "gemm1024": lambda: product(1024, 1024, 1024),
+    "gemm2048": lambda: product(2048, 2048, 2048),
+    "skinny": lambda: product(64, 784, 512),
+    "skinny_bt": lambda: product(64, 784, 512, b_transposed=True),
+    "skinny_at": lambda: product(784, 64, 512, a_transposed=True),
+    "narrow": lambda: product(64, 512, 10),
+    "narrow_bt": lambda: product(64, 512, 10, b_transposed=True),
+    "conv": lambda: convolution(False),
+    "conv_train": lambda: convolution(True),
+    "add": lambda: on(torch.add, torch.randn(65536), torch.randn(65536)),
+    "exp": lambda: on(torch.exp, torch.randn(65536)),
+    "gelu": lambda: on(F.gelu, torch.randn(65536)),
+    "softmax": lambda: row_operation(lambda x: torch.softmax(x, 1)),
+    "layer_norm": lambda: row_operation(lambda x: F.layer_norm(x, (64,))),
+    "sum": lambda: on(torch.sum, torch.randn(65536)),
+    "transpose": lambda: on(lambda x: x.t().contiguous(), torch.randn(4096, 4096)),
+    "vocabulary": vocabulary_loss,
 }[workload]()
 
 samples, in_row = [], 0
