@@ -24,6 +24,36 @@ run "$TITO" bench --workloads i-bf16,i-int8 --seconds 0.1 --json
 one_object 'decoding with weights in fewer bits is measured when it is named' \
   '[.workloads[] | select(.tokens_per_second > 0) | .id] == ["i-bf16", "i-int8"]'
 
+run "$TITO" bench --workloads a --vs f32
+expect 'f32 is no opponent of f32' 2 'in fewer bits'
+run "$TITO" bench --workloads i-int8 --vs f32 --threads 1 --seconds 0.1 --json
+one_object 'fewer bits are compared with f32 in turns' \
+  '.workloads[0] | .id == "i-int8" and .peer == "ours in f32" and .peer_min_us > 0 and
+    (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001'
+
+run "$TITO" bench --steps --workloads a --threads 2 --seconds 0.1 --json
+expect 'bench --steps succeeds' 0
+one_object 'the steps lead from plain loops with one thread to all threads' \
+  '.steps | .[0].step == "plain loops" and .[0].speedup == 1 and ([.[].threads] | min == 1) and
+    any(.threads == 2) and all(.id == "a" and .min_us > 0 and .gflops > 0) and
+    (.[0].min_us / .[-1].min_us / .[-1].speedup - 1 | fabs) < 0.001'
+one_object 'and leave the loops far behind' '.steps | map(.speedup) | max > 3'
+
+run "$TITO" bench --operations --workloads add,softmax --threads 1 --seconds 0.1 --json
+expect 'bench --operations succeeds' 0
+one_object 'an operation is a workload like the others' \
+  '[.workloads[] | select(.min_us > 0 and .limit_us > 0) | .id] == ["add", "softmax"]'
+
+run "$TITO" bench --curves --seconds 0.1 --json
+expect 'bench --curves succeeds' 0
+one_object 'the curves grow along batch, depth and length' \
+  '([.curves[].axis] | unique) == ["batch", "depth", "length"] and
+    (.curves | all((.points | length > 2 and (map(.value) | . == sort)) and .time_exponent > 0 and
+      .memory_exponent > 0))'
+one_object 'memory in backward and forking are part of it' \
+  '(.backward | length > 3 and all(.live_bytes > 0)) and
+    (.forking | length > 3 and all(.one_thread_us > 0 and .all_threads_us > 0))'
+
 run "$TITO" bench --workloads a,z
 expect 'an unknown workload is a usage error that names the known ones' 2 "'z'.*a, b, c"
 run "$TITO" bench --workloads a --threads 0
@@ -37,7 +67,7 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
   run "$TITO" bench --workloads a,h1 --vs peers --threads 1 --seconds 0.2 --json
   expect 'bench --vs peers succeeds' 0
   one_object 'and compares minima' \
-    '.workloads | all((.peer | test("^(PyTorch|ONNX Runtime)")) and .peer_median_us >= .peer_min_us and
+    '.workloads | all((.peer | test("^(PyTorch|libtorch|ONNX Runtime)")) and .peer_median_us >= .peer_min_us and
       (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001 and
       .peer_peak_memory_bytes > 0 and (.peer_min_us == ([.peers[].min_us] | min)))'
   run "$TITO" bench --workloads g --vs peers --seconds 0.4 --json

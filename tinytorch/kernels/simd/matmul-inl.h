@@ -155,8 +155,8 @@ inline TileFn tile_fn(int64_t m, int64_t nv, bool rows) {
   return nv == 1 ? TileTable<1, false>::kTable.fn[m - 1] : TileTable<2, false>::kTable.fn[m - 1];
 }
 
-// ---- Partial vectors: the first n lanes (1 <= n <= kLanes); memory beyond them is not touched
-// ----
+// ---- Partial vectors ----
+// The first n lanes (1 <= n <= kLanes); memory beyond them is not touched.
 
 HWY_INLINE V load_n(const float* from, int64_t n) {
   if (n >= kLanes) return hn::LoadU(d, from);

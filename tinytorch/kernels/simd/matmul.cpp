@@ -1,24 +1,27 @@
+// clang-format off
 // The fast f32 matrix product (formula, layouts and sum order: kernels/matmul.h).
 //
 // From the outside in:
-//   matmul        one call per matrix of the batch, or threads over the matrices when they are
-//   small choose        roles: which operand plays "A" (broadcast, read in place) and which "B"
-//   (packed) multiply      slabs of B that fit the packing buffer: pack its panels, then the grid
-//   of chunks chunk         a rectangle of C, the unit of the thread pool, for each k block of 256:
-//                   for each panel of B (2 vectors of columns x 256, 32 KB: stays in L1)
-//                     for each tile of A (up to 14 rows x 256, 14 KB: streams from L2)
-//                       tile: the micro-kernel, 28 accumulators in registers
-//   tile          matmul-inl.h; after the last k block the epilogue runs on the tile, still in L1
+//   matmul         one call per matrix of the batch, or threads over many small ones
+//   choose         roles: which operand plays "A" (broadcast, read in place) and which "B" (packed)
+//   multiply       slabs of B that fit the packing buffer: pack its panels, then the grid of chunks
+//   chunk          a rectangle of C, the unit of the thread pool; for each k block of 256:
+//     chunk_block    for each panel of B (2 vectors of columns x 256, 32 KB: stays in L1)
+//                      for each tile of A (up to 14 rows x 256, 14 KB: streams from L2)
+//   tile                 the micro-kernel (matmul-inl.h), 28 accumulators in registers; after the
+//                        last k block the epilogue runs on the tile, still in L1
+//
 // One micro-kernel serves all shapes, because it takes A in either order and B with any row stride:
-//   both large            B is packed (shared by all threads), A is read in place when its rows
-//   have
-//                         unit stride, else packed by the chunk that uses it
-//   few rows              B has unit stride: both are read in place, nothing is packed. B is a
-//                         transposed matrix (a Linear's weight): the roles are swapped, C^T = B^T
-//                         A^T, so the large weight is read in place and the few rows are packed
-//   narrow (n <= 1 vector) one panel of one vector; nothing else is special
-//   one to four rows       matmul_vector-inl.h: no tile to fill, so B^T is transposed in registers
+//   both large              B is packed (shared by all threads); A is read in place when its rows
+//                           have unit stride, else packed by the chunk that uses it
+//   few rows                B with unit stride: both are read in place, nothing is packed. B a
+//                           transposed matrix (a Linear's weight): the roles are swapped,
+//                           C^T = B^T A^T, so the large weight is read in place and the few rows
+//                           are packed
+//   narrow (n <= 1 vector)  one panel of one vector; nothing else is special
+//   one to four rows        matmul_vector-inl.h: no tile to fill, so B^T is transposed in registers
 // Roles, tiles, chunks and packing never change a sum: each element of C is the same chain.
+// clang-format on
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tinytorch/kernels/simd/matmul.cpp"
 #include "tinytorch/kernels/matmul.h"
