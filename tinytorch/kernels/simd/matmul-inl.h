@@ -259,6 +259,9 @@ inline void pack_b(const Operand& b, int64_t kc, int64_t n, float* to) {
     const int64_t count = std::min<int64_t>(kLanes, n - j);
     if (b.rs == 1) {
       transpose_lanes(b.at(0, j), b.cs, count, kc, to + j, step);
+    } else if (b.cs == 1) {
+      for (int64_t p = 0; p < kc; ++p)
+        hn::StoreU(load_n(b.at(p, j), count), d, to + p * step + j);
     } else {
       for (int64_t p = 0; p < kc; ++p)
         for (int64_t r = 0; r < kLanes; ++r)

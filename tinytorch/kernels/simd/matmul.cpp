@@ -12,8 +12,8 @@
 //                        last k block the epilogue runs on the tile, still in L1
 //
 // One micro-kernel serves all shapes, because it takes A in either order and B with any row stride:
-//   both large              B is packed (shared by all threads); A is read in place when its rows
-//                           have unit stride, else packed by the chunk that uses it
+//   both large              B is packed (shared by all threads); A is read in place when its rows or
+//                           columns have unit stride, else packed by the chunk that uses it
 //   few rows                B with unit stride: both are read in place, nothing is packed. B a
 //                           transposed matrix (a Linear's weight): the roles are swapped,
 //                           C^T = B^T A^T, so the large weight is read in place and the few rows
@@ -281,11 +281,11 @@ int64_t floor_power_of_two(int64_t x) {
   return p;
 }
 
-// Chunks of at least 5 us: small work gets up to 8, large work multiples of 8 of about 128 rows, so
+// Chunks of at least 3 us: small work gets up to 8, large work multiples of 8 of about 128 rows, so
 // that 2, 4 and 8 threads get equal shares. Depends on the shape alone.
 void choose_grid(Product& g) {
   const int64_t want = std::clamp<int64_t>(
-      floor_power_of_two(static_cast<int64_t>(std::min(serial_ns(g) / 5e3, 1e6))), 1, kMaxChunks);
+      floor_power_of_two(static_cast<int64_t>(std::min(serial_ns(g) / 3e3, 1e6))), 1, kMaxChunks);
   g.row_chunks = g.col_chunks = 1;
   if (g.b_access !=
       BAccess::kShared) {  // few rows: split the columns, a thread keeps its part of B
@@ -293,17 +293,22 @@ void choose_grid(Product& g) {
     g.row_chunks = std::min(want / g.col_chunks, floor_power_of_two(ceil_div(g.m, kRows)));
     return;
   }
-  g.row_chunks = std::min(want, floor_power_of_two(ceil_div(g.m, kRows)));
+  // Two tiles a chunk at least: each panel that comes from L2 is used twice.
+  g.row_chunks = std::min(want, floor_power_of_two(ceil_div(g.m, 2 * kRows)));
   g.col_chunks = std::min(want / g.row_chunks, floor_power_of_two(g.panels()));
   if (g.row_chunks == kMaxChunks)
     g.row_chunks = std::max<int64_t>((g.m + 512) / 1024 * kMaxChunks, kMaxChunks);
 }
 
+// How much of k a slab of n columns holds.
+int64_t slab_depth(int64_t n) {
+  return kSlabFloats / padded_cols(std::min(n, kSlabCols)) / kBlock * kBlock;
+}
+
 void multiply(const Product& g) {
   const bool shared = g.b_access == BAccess::kShared;
   const int64_t slab_n = shared ? std::min(g.n, kSlabCols) : g.n;
-  const int64_t slab_k =
-      shared ? std::max(kBlock, kSlabFloats / padded_cols(slab_n) / kBlock * kBlock) : g.k;
+  const int64_t slab_k = shared ? slab_depth(g.n) : g.k;
   const double ns = serial_ns(g);
   for (int64_t j0 = 0; j0 < g.n; j0 += slab_n) {
     int64_t k0 = 0;
@@ -347,7 +352,7 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
   const bool b_transposed = g.b.rs == 1 && g.b.cs != 1;
   const int64_t swapped_cost = (g.a.rs == 1 ? 0 : g.m * g.k) + g.m * g.n;
   const bool keeps_order = !(g.accumulate && g.k > kBlock);
-  const bool one_slab = g.m <= kSlabCols && g.k <= kSlabFloats / padded_cols(g.m) / kBlock * kBlock;
+  const bool one_slab = g.k <= slab_depth(g.m);  // along k: a chunk makes its sums in one go
   if (b_transposed && swapped_cost < g.n * g.k && keeps_order && one_slab) {
     g.swapped = true;
     std::swap(g.m, g.n);
@@ -362,8 +367,8 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
                : g.m <= 8 * kRows                ? BAccess::kInPlace
                : g.m <= 256 && g.n >= 16 * kCols ? BAccess::kLocal
                                                  : BAccess::kShared;
-  g.a_in_place = g.a_rows ? !conflicts(g.a.rs)
-                          : g.a.rs == 1 && g.b_access == BAccess::kInPlace && !conflicts(g.a.cs);
+  // The gradient of a weight reads A = dY^T where it lies: packing it cost a fifth of the time.
+  g.a_in_place = g.a_rows ? !conflicts(g.a.rs) : g.a.rs == 1 && !conflicts(g.a.cs);
   g.tile_rows = kRows;
   // Used for one panel only, copying A does not pay: 8 rows fit the places of one L1 set.
   if (g.a_rows && !g.a_in_place && g.n <= kCols) {
