@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "tinytorch/kernels/matmul.h"
@@ -28,6 +29,7 @@ struct ConvArgs {
   const T* bias = nullptr;
   T* y = nullptr;
   Activation activation = Activation::kNone;
+  const T* packed = nullptr;  // "simd" only: w as pack_conv_weight() lays it out, or nullptr
 };
 // dx[n,c,h,w] = sum over outputs that read it of dy[n,o,i,j] w[o,c,p,q]   (overwrites dx)
 template <class T>
@@ -55,7 +57,7 @@ struct ConvGradWeightArgs {
 
 // Convolution, bias, activation and 2x2 max pooling (stride 2, no padding, odd last rows and
 // columns dropped) in one pass: y and index are n x o x oh/2 x ow/2, g describes the convolution.
-// index = position 0..3 in the window of the first maximum, as max_pool2d's.
+// index = position 0..3 in the window of the first maximum, as max_pool2d's; nullptr: not wanted.
 template <class T>
 struct ConvPoolArgs {
   ConvGeometry g;
@@ -65,6 +67,7 @@ struct ConvPoolArgs {
   T* y = nullptr;
   uint8_t* index = nullptr;
   bool relu = true;
+  const T* packed = nullptr;  // as in ConvArgs
 };
 // The gradient of its pooling and activation: dconv (n x o x oh x ow, overwritten) takes dy at each
 // window's winner (none where relu and y <= 0) and 0 elsewhere; dbias and the other gradients
@@ -107,6 +110,10 @@ void conv2d_grad_input(const ConvGradInputArgs<float>&);
 void conv2d_grad_weight(const ConvGradWeightArgs<float>&);
 void conv2d_pool(const ConvPoolArgs<float>&);
 void conv2d_pool_grad(const ConvPoolGradArgs<float>&);
+// A weight in the order in which these read it, for many calls on the same one. Of g only the
+// numbers of channels, groups and the kernel's size count. `packed` is aligned to 64 bytes.
+size_t packed_conv_weight_bytes(const ConvGeometry& g);
+void pack_conv_weight(const ConvGeometry& g, const float* w, float* packed);
 }  // namespace simd
 // As simd, with both factors of each product rounded to bf16 (see kernels/matmul.h) where the CPU
 // has a bf16 unit and the shape suits it: one group, no dilation, 8 channels and 4 columns or more.

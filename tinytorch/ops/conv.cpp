@@ -5,6 +5,7 @@
 
 #include "tinytorch/ops/common.h"
 #include "tinytorch/ops/conv_gradients.h"
+#include "tinytorch/ops/packed_weight.h"
 
 namespace tinytorch {
 
@@ -60,11 +61,20 @@ MemoryFormat conv_format(DType dtype) {
              : MemoryFormat::kContiguous;
 }
 
-// Overloads that choose the variant: f64 always runs the loops.
-void run(const kernels::ConvArgs<float>& a) {
-  kernels::conv2d_f32(a);
+// Calls `kernel` with the copy of the weight that InferenceMode keeps, if it does.
+template <class Kernel, class Args>
+void run_packed(const Kernel& kernel, Args a, const Tensor& weight) {
+  const bool simd = kernel.chosen() == kernel.find("simd");
+  const Ref<PackedWeight> packed = packed_conv_weight(weight, a.g, simd);
+  if (packed) a.packed = static_cast<const float*>(packed->data.data());
+  kernel(a);
 }
-void run(const kernels::ConvArgs<double>& a) {
+
+// Overloads that choose the variant: f64 always runs the loops.
+void run(const kernels::ConvArgs<float>& a, const Tensor& weight) {
+  run_packed(kernels::conv2d_f32, a, weight);
+}
+void run(const kernels::ConvArgs<double>& a, const Tensor&) {
   kernels::loops::conv2d(a);
 }
 void run(const kernels::ConvGradInputArgs<float>& a) {
@@ -80,10 +90,10 @@ void run(const kernels::ConvGradWeightArgs<double>& a) {
   kernels::loops::conv2d_grad_weight(a);
 }
 
-void run(const kernels::ConvPoolArgs<float>& a) {
-  kernels::conv2d_pool_f32(a);
+void run(const kernels::ConvPoolArgs<float>& a, const Tensor& weight) {
+  run_packed(kernels::conv2d_pool_f32, a, weight);
 }
-void run(const kernels::ConvPoolArgs<double>& a) {
+void run(const kernels::ConvPoolArgs<double>& a, const Tensor&) {
   kernels::loops::conv2d_pool(a);
 }
 void run(const kernels::ConvPoolGradArgs<float>& a) {
@@ -127,7 +137,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
       using T = decltype(type);
       run(kernels::ConvArgs<T>{in.g, in.image.data<T>(), in.w.data<T>(), in.bias<T>(),
                                out.data<T>(),
-                               gelu ? kernels::Activation::kNone : kernel_activation(activation)});
+                               gelu ? kernels::Activation::kNone : kernel_activation(activation)},
+          in.w);
     });
   if (recording)
     set_gradient(
@@ -182,12 +193,14 @@ Tensor conv2d_pool(const Tensor& x, const Tensor& weight, const Tensor& bias,
                       describe(x), in.g.oh, in.g.ow);
   const bool relu = activation == Fused::kRelu, recording = needs_grad(x, weight, bias);
   Tensor out = empty({in.g.n, in.g.o, in.g.oh / 2, in.g.ow / 2}, x.dtype(), in.format);
-  const Tensor index = empty(out.shape(), DType::kU8, in.format);
+  const Tensor index = recording ? empty(out.shape(), DType::kU8, in.format) : Tensor();
   if (out.numel() > 0)
     with_float(x.dtype(), "conv2d_pool", [&](auto type) {
       using T = decltype(type);
       run(kernels::ConvPoolArgs<T>{in.g, in.image.data<T>(), in.w.data<T>(), in.bias<T>(),
-                                   out.data<T>(), index.data<uint8_t>(), relu});
+                                   out.data<T>(), recording ? index.data<uint8_t>() : nullptr,
+                                   relu},
+          in.w);
     });
   if (recording)
     set_gradient(

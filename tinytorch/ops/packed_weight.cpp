@@ -32,10 +32,40 @@ void TensorBase::drop_packed() {
   Ref<PackedWeight>::adopt(std::exchange(packed, nullptr));
 }
 
+namespace {
+
+// An f32 weight as it must lie to be copied, in a scope that wants no graph. With the graph turned
+// on again inside the scope there are no copies.
+bool may_pack(const Tensor& weight) {
+  return t_precision != kOff && !grad_enabled() && weight.dtype() == DType::kF32 &&
+         weight.is_contiguous();
+}
+
+// The weight's copy, if it is still true; else a new one, `bytes` long, that `pack` fills.
+template <class Pack>
+Ref<PackedWeight> copy_of(const Tensor& weight, kernels::WeightFormat format, int64_t groups,
+                          size_t bytes, Pack pack) {
+  const std::lock_guard<std::mutex> lock(g_packing);
+  TensorBase* base = weight.base();
+  if (base->packed && base->packed->format == format && base->packed->groups == groups &&
+      base->packed->version == weight.version())
+    return Ref<PackedWeight>(base->packed);
+  Ref<PackedWeight> fresh(new PackedWeight);
+  fresh->format = format;
+  fresh->groups = groups;
+  fresh->version = weight.version();
+  fresh->data = Storage::allocate(bytes);
+  pack(weight.data<float>(), fresh->data.data());
+  base->drop_packed();
+  base->packed = Ref<PackedWeight>(fresh).detach();
+  return fresh;
+}
+
+}  // namespace
+
 Ref<PackedWeight> packed_weight(const Tensor& weight, int64_t rows) {
-  if (t_precision == kOff || rows > kernels::kPackedRows || rows < 1) return nullptr;
-  if (grad_enabled()) return nullptr;  // turned on again inside the scope: a graph is wanted
-  if (weight.dtype() != DType::kF32 || !weight.is_contiguous() || weight.numel() < kLeastNumbers ||
+  if (rows > kernels::kPackedRows || rows < 1 || !may_pack(weight) ||
+      weight.numel() < kLeastNumbers ||
       kernels::matmul_f32.chosen() != kernels::matmul_f32.find("simd"))
     return nullptr;
   static_assert(
@@ -43,19 +73,18 @@ Ref<PackedWeight> packed_weight(const Tensor& weight, int64_t rows) {
       static_cast<int>(WeightPrecision::kBF16) == static_cast<int>(kernels::WeightFormat::kBF16) &&
       static_cast<int>(WeightPrecision::kInt8) == static_cast<int>(kernels::WeightFormat::kI8));
   const auto format = static_cast<kernels::WeightFormat>(t_precision);
-  const std::lock_guard<std::mutex> lock(g_packing);
-  TensorBase* base = weight.base();
-  if (base->packed && base->packed->format == format && base->packed->version == weight.version())
-    return Ref<PackedWeight>(base->packed);
   const int64_t n = weight.shape()[0], k = weight.shape()[1];
-  Ref<PackedWeight> fresh(new PackedWeight);
-  fresh->format = format;
-  fresh->version = weight.version();
-  fresh->data = Storage::allocate(kernels::packed_weight_bytes(format, n, k));
-  kernels::pack_weight(format, weight.data<float>(), k, n, k, fresh->data.data());
-  base->drop_packed();
-  base->packed = Ref<PackedWeight>(fresh).detach();
-  return fresh;
+  return copy_of(weight, format, 0, kernels::packed_weight_bytes(format, n, k),
+                 [&](const float* w, void* to) { kernels::pack_weight(format, w, k, n, k, to); });
+}
+
+Ref<PackedWeight> packed_conv_weight(const Tensor& weight, const kernels::ConvGeometry& g,
+                                     bool simd) {
+  if (!simd || !may_pack(weight)) return nullptr;
+  return copy_of(weight, kernels::WeightFormat::kF32, g.groups,
+                 kernels::simd::packed_conv_weight_bytes(g), [&](const float* w, void* to) {
+                   kernels::simd::pack_conv_weight(g, w, static_cast<float*>(to));
+                 });
 }
 
 }  // namespace tinytorch

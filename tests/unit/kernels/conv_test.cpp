@@ -10,6 +10,7 @@
 #include "tests/unit/kernels/conv_test_util.h"
 #include "tinytorch/core/error.h"
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/core/storage.h"
 #include "tinytorch/kernels/pool.h"
 #include "tinytorch/kernels/simd/isa.h"
 
@@ -238,6 +239,44 @@ TEST(ConvPool, EqualsConvolutionThenPooling) {
     EXPECT_EQ(to_nchw(got.index, g.n, g.o, out), want.index) << describe(g);
     EXPECT_EQ(to_nchw(got.dconv, g.n, g.o, g.oh * g.ow), want.dconv) << describe(g);
   }
+}
+
+// What inference asks for: maxima alone, from a weight that was packed before. Ties, zeros of both
+// signs and NaN within windows.
+TEST(ConvPool, WithoutAnIndexAndFromAPackedWeightTheSameMaxima) {
+  TestRandom random(8);
+  const int before = num_threads();
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    const ConvGeometry g = seed == 0   ? geometry(1, 32, 14, 14, 64, 3, 3, 1, 1)
+                           : seed == 1 ? geometry(3, 2, 9, 31, 50, 3, 3, 1, 1, 1, 2)
+                                       : random_geometry(random);
+    if (g.oh < 2 || g.ow < 2) continue;
+    auto p = make_problem<float>(g, seed);
+    for (float& x : p.x) x = std::round(2 * x);
+    for (float& w : p.w) w = std::round(2 * w);
+    for (float& b : p.bias) b = -0.0f;
+    p.x[p.x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+    const auto x = to_nhwc(p.x, g.n, g.c, g.h * g.w);
+    const bool relu = seed % 3 != 0;
+    const auto count = static_cast<size_t>(g.n * g.o * (g.oh / 2) * (g.ow / 2));
+    std::vector<float> want(count), got(count, 7), from_packed(count, 7);
+    std::vector<uint8_t> index(count);
+    ConvPoolArgs<float> args{g,           x.data(),     p.w.data(), p.bias.data(),
+                             want.data(), index.data(), relu};
+    set_num_threads(1);
+    simd::conv2d_pool(args);
+    set_num_threads(1 + static_cast<int>(seed % 3));
+    args.index = nullptr, args.y = got.data();
+    simd::conv2d_pool(args);
+    EXPECT_TRUE(same_bits(got, want)) << describe(g);
+    const Storage packed = Storage::allocate(simd::packed_conv_weight_bytes(g));  // aligned
+    auto* panels = static_cast<float*>(packed.data());
+    simd::pack_conv_weight(g, p.w.data(), panels);
+    args.w = nullptr, args.packed = panels, args.y = from_packed.data();
+    simd::conv2d_pool(args);
+    EXPECT_TRUE(same_bits(from_packed, want)) << describe(g);
+  }
+  set_num_threads(before);
 }
 
 TEST(ConvPool, LoopsMatchTheirParts) {

@@ -4,8 +4,11 @@
 #include <cstring>
 
 #include "tinytorch/core/random.h"
+#include "tinytorch/nn/activation.h"
+#include "tinytorch/nn/conv.h"
 #include "tinytorch/nn/gpt.h"
 #include "tinytorch/nn/linear.h"
+#include "tinytorch/nn/module.h"
 #include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/ops.h"
 #include "tinytorch/ops/packed_weight.h"
@@ -79,6 +82,39 @@ TEST(InferenceMode, LeavesOtherCasesToTheWeightItself) {
   const GradMode recording(true);
   nn::Linear layer(64, 128);
   EXPECT_TRUE(layer(randn({1, 64})).requires_grad());
+}
+
+TEST(InferenceMode, KeepsConvolutionWeightsToo) {
+  nn::Sequential net{nn::make<nn::Conv2d>(2, 20, 3), nn::make<nn::ReLU>(),
+                     nn::make<nn::MaxPool2d>(2), nn::make<nn::Conv2d>(20, 33, 3)};
+  const Tensor x = randn({3, 2, 13, 11});
+  const auto infer = [&] {
+    const InferenceMode inference;
+    return net(x).contiguous();
+  };
+  const Tensor before = infer();
+  EXPECT_TRUE(same_bits(before, net(x).detach().contiguous()));
+  for (const Tensor& p : net.parameters()) {
+    EXPECT_EQ(p.base()->packed != nullptr, p.dim() == 4);
+    const NoGrad no_grad;
+    Tensor(p).mul_(1.5);
+  }
+  EXPECT_FALSE(same_bits(infer(), before));
+  EXPECT_TRUE(same_bits(infer(), net(x).detach().contiguous()));
+}
+
+// As one weight in two convolutions: its copy depends on the groups.
+TEST(InferenceMode, CopiesOfOneWeightForOtherGroupsAreOthers) {
+  const Tensor weight = randn({36, 2, 3, 3}), narrow = randn({1, 2, 6, 6}),
+               wide = randn({1, 4, 6, 6});
+  ConvOptions two;
+  two.groups = 2;
+  const Tensor a = conv2d(narrow, weight), b = conv2d(wide, weight, {}, two);
+  const InferenceMode inference;
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_TRUE(same_bits(conv2d(narrow, weight), a));
+    EXPECT_TRUE(same_bits(conv2d(wide, weight, {}, two), b));
+  }
 }
 
 TEST(InferenceMode, DecodesTheSameLogits) {

@@ -51,6 +51,7 @@ void convolve(const ConvArgs<float>& args, bool bf16) {
   DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.activation == Activation::kRelu);
   d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
   d.bf16 = bf16;
+  d.packed = args.packed;
   merge_rows(d);
   direct_conv(d);
   if (args.activation == Activation::kGelu || args.activation == Activation::kGeluTanh)
@@ -65,13 +66,22 @@ void conv2d(const ConvArgs<float>& args) {
   convolve(args, false);
 }
 
+size_t packed_conv_weight_bytes(const ConvGeometry& g) {
+  const DirectConv d = forward_conv(g, nullptr, nullptr, nullptr, false);
+  return static_cast<size_t>(packed_direct_conv_floats(d)) * sizeof(float);
+}
+void pack_conv_weight(const ConvGeometry& g, const float* w, float* packed) {
+  pack_direct_conv(forward_conv(g, nullptr, w, nullptr, false), packed);
+}
+
 // conv2d, then 2x2 max pooling: y and index are n x oh/2 x ow/2 x o. The convolution's own result
 // never leaves the cache. Nothing aliases.
 void conv2d_pool(const ConvPoolArgs<float>& args) {
   const ConvGeometry& g = args.g;
   DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.relu);
   d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow / 2 * g.o, d.y_image = g.oh / 2 * d.y_row;
-  d.pool_index = args.index;
+  d.pool = true, d.pool_index = args.index;
+  d.packed = args.packed;
   direct_conv(d);
 }
 

@@ -99,7 +99,7 @@ struct DirectJob {
 
 bool fits_direct(const simd::DirectConv& d) {
   const int64_t blocks = ceil_div(d.ow, kSide);
-  return d.groups == 1 && (d.dil_w == 1 || d.kw == 1) && !d.pool_index && d.ow >= 4 * blocks &&
+  return d.groups == 1 && (d.dil_w == 1 || d.kw == 1) && !d.pool && d.ow >= 4 * blocks &&
          d.kw * d.cg >= 8 && d.og >= 8;
 }
 

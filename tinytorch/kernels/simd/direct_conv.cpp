@@ -35,6 +35,7 @@ struct TilePlan {
   int64_t x_step;  // floats from one output pixel's window to the next
   int64_t y_pixel;
   bool relu;
+  bool pool_pairs;  // stores the maxima of pixels 2t and 2t + 1 instead: y_pixel apart
 };
 
 constexpr int64_t kChain = 256;  // part of the contract: see direct_conv.h
@@ -68,6 +69,14 @@ HWY_INLINE void store_first(V v, int64_t count, float* p) {
     std::memcpy(p, lanes, static_cast<size_t>(count) * sizeof(float));
 #endif
   }
+}
+
+// Of two pixels of a pooling window: the first maximum, and the first NaN beats everything.
+HWY_INLINE hn::Mask<D> second_wins(V first, V second) {
+  return hn::And(hn::Not(hn::Le(second, first)), hn::Eq(first, first));
+}
+HWY_INLINE V pool_max(V first, V second) {
+  return hn::IfThenElse(second_wins(first, second), second, first);
 }
 
 // kRows pixels of one output row x kVecs vectors of output channels. x: window of the first pixel;
@@ -119,15 +128,23 @@ HWY_NOINLINE void tile(const TilePlan& plan, const float* HWY_RESTRICT x,
       for (int j = 0; j < kVecs; ++j)
         acc[i][j] = hn::Add(hn::Load(kTag, sums + i * kWidth + j * kLanes), acc[i][j]);
   }
+  const auto finished = [&](int i, int j) HWY_ATTR {
+    const V v = hn::Add(acc[i][j], hn::Load(kTag, bias + j * kLanes));
+    // Not Max: the comparison keeps NaN and the sign of zero alike on every target.
+    return plan.relu ? hn::IfThenZeroElse(hn::Lt(v, hn::Zero(kTag)), v) : v;
+  };
+  if (kRows % 2 == 0 && plan.pool_pairs) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    for (int j = 0; j < kVecs; ++j) {
-      V v = hn::Add(acc[i][j], hn::Load(kTag, bias + j * kLanes));
-      // Not Max: the comparison keeps NaN and the sign of zero alike on every target.
-      if (plan.relu) v = hn::IfThenZeroElse(hn::Lt(v, hn::Zero(kTag)), v);
-      store_first(v, valid - j * kLanes, y + i * plan.y_pixel + j * kLanes);
-    }
+    for (int i = 0; i + 1 < kRows; i += 2)
+      for (int j = 0; j < kVecs; ++j)
+        store_first(pool_max(finished(i, j), finished(i + 1, j)), valid - j * kLanes,
+                    y + i / 2 * plan.y_pixel + j * kLanes);
+    return;
   }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i)
+    for (int j = 0; j < kVecs; ++j)
+      store_first(finished(i, j), valid - j * kLanes, y + i * plan.y_pixel + j * kLanes);
 }
 
 using TileFn = void (*)(const TilePlan&, const float*, const float*, const float*, float*, int64_t);
@@ -138,17 +155,18 @@ constexpr std::array<TileFn, sizeof...(i)> make_tiles(std::integer_sequence<int,
 constexpr auto kTiles2 = make_tiles<2>(std::make_integer_sequence<int, kRows2>());
 constexpr auto kTiles1 = make_tiles<1>(std::make_integer_sequence<int, kRows1>());
 
-// One output row: the fewest tiles that cover it, of nearly equal length.
+// One output row: the fewest tiles that cover it, of nearly equal length. Pairs stay in one tile.
 HWY_INLINE void tile_row(const TilePlan& plan, int64_t pixels, const float* x, const float* w,
                          const float* bias, float* y, int64_t valid) {
   const bool wide = valid > kLanes;
   const int64_t most = wide ? kRows2 : kRows1;
-  for (int64_t left = pixels, tiles = (pixels + most - 1) / most; tiles > 0; --tiles) {
-    const int64_t rows = (left + tiles - 1) / tiles;
+  for (int64_t left = pixels, tiles = (pixels + most - 1) / most; left > 0; --tiles) {
+    int64_t rows = (left + tiles - 1) / tiles;
+    if (plan.pool_pairs) rows += rows % 2;
     const auto index = static_cast<size_t>(rows - 1);
     (wide ? kTiles2[index] : kTiles1[index])(plan, x, w, bias, y, valid);
     x += rows * plan.x_step;
-    y += rows * plan.y_pixel;
+    y += (plan.pool_pairs ? rows / 2 : rows) * plan.y_pixel;
     left -= rows;
   }
 }
@@ -190,11 +208,32 @@ int64_t make_segments(const DirectConv& d, int64_t pitch, Segment* segments) {
   return count;
 }
 
+int64_t padded_channels(const DirectConv& d) {
+  return (d.og + kLanes - 1) / kLanes * kLanes;
+}
+int64_t packed_floats(const DirectConv& d) {
+  return d.groups * padded_channels(d) * d.kh * d.kw * d.cg;
+}
+
+// Weights to panels, [group][panel][k][lanes of the panel].
+void pack_weight(const DirectConv& d, float* packed) {
+  const int64_t panels = (d.og + kPanel - 1) / kPanel, og_padded = padded_channels(d);
+  parallel_for(d.groups * panels * d.cg, 0.5 * static_cast<double>(d.kh * d.kw * kPanel),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t group = i / d.cg / panels, o = i / d.cg % panels * kPanel;
+                   pack_channel(d, d.weight + group * d.w_group, o, i % d.cg,
+                                packed + (group * og_padded + o) * d.kh * d.kw * d.cg);
+                 }
+               });
+}
+
 // What the bands of one call share.
 struct Job {
   const DirectConv& d;
   int64_t taps = d.kh * d.kw * d.cg;
-  int64_t og_padded = (d.og + kLanes - 1) / kLanes * kLanes;
+  int64_t og_padded = padded_channels(d);
+  int64_t panels = (d.og + kPanel - 1) / kPanel;  // of a group
   int64_t pixel = d.groups * d.cg;
   int64_t reach_h = (d.kh - 1) * d.dil_h + 1;
   int64_t rows_read = (d.oh - 1) * d.stride_h + reach_h;
@@ -202,30 +241,13 @@ struct Job {
   bool in_place =
       d.top >= 0 && d.left >= 0 && d.top + rows_read <= d.h && d.left + cols_read <= d.w;
   int64_t pitch = (in_place ? d.w : cols_read) * pixel;  // of the rows that tiles read
-  float* packed = nullptr;                               // [group][panel][k][lanes]
+  const float* packed = nullptr;                         // as pack_weight() lays it out
   float* bias = nullptr;                                 // [group][og_padded]
   TilePlan plan{};
 };
 
-// Weights and bias to panels, shared by all threads.
-void pack_operands(const Job& job) {
-  const DirectConv& d = job.d;
-  const int64_t panels = (d.og + kPanel - 1) / kPanel;
-  parallel_for(d.groups * panels * d.cg, 0.5 * static_cast<double>(d.kh * d.kw * kPanel),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t group = i / d.cg / panels, o = i / d.cg % panels * kPanel;
-                   pack_channel(d, d.weight + group * d.w_group, o, i % d.cg,
-                                job.packed + (group * job.og_padded + o) * job.taps);
-                 }
-               });
-  for (int64_t g = 0; g < d.groups; ++g)
-    for (int64_t o = 0; o < job.og_padded; ++o)
-      job.bias[g * job.og_padded + o] = d.bias && o < d.og ? d.bias[g * d.og + o] : 0.0f;
-}
-
 // One row of 2x2 maxima of `valid` channels from two finished rows of the convolution, `ow` pixels
-// of `width` floats each. The first maximum wins, and the first NaN beats everything.
+// of `width` floats each.
 void pool_two_rows(const float* rows, int64_t ow, int64_t width, int64_t valid, int64_t y_pixel,
                    float* y, uint8_t* index) {
   const hn::Rebind<int32_t, D> di;
@@ -237,7 +259,7 @@ void pool_two_rows(const float* rows, int64_t ow, int64_t width, int64_t valid, 
       auto winner = hn::Zero(di);
       for (int position = 1; position < 4; ++position) {
         const V v = hn::Load(kTag, first + (position / 2 * ow + position % 2) * width);
-        const auto wins = hn::And(hn::Not(hn::Le(v, best)), hn::Eq(best, best));
+        const auto wins = second_wins(best, v);
         best = hn::IfThenElse(wins, v, best);
         winner = hn::IfThenElse(hn::RebindMask(di, wins), hn::Set(di, position), winner);
       }
@@ -253,9 +275,20 @@ void pool_two_rows(const float* rows, int64_t ow, int64_t width, int64_t valid, 
   }
 }
 
-// Output rows [i0, i1) of image n, one panel of channels after the other. With pooling, two rows at
-// a time are finished in scratch memory and only their maxima are written.
-void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1) {
+// The same of the maxima of pairs that the tiles made of both rows, where nobody asks for the
+// index.
+void pool_two_halves(const float* rows, int64_t pooled, int64_t width, int64_t valid,
+                     int64_t y_pixel, float* y) {
+  for (int64_t j = 0; j < pooled; ++j, rows += width, y += y_pixel)
+    for (int64_t o = 0; o < valid; o += kLanes) {
+      const V below = hn::Load(kTag, rows + pooled * width + o);
+      store_first(pool_max(hn::Load(kTag, rows + o), below), valid - o, y + o);
+    }
+}
+
+// Output rows [i0, i1) of image n, panels [p0, p1) of the output channels of all groups. With
+// pooling, two rows at a time are finished in scratch memory and only their maxima are written.
+void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
   const DirectConv& d = job.d;
   const float* image = d.x + n * d.h * d.w * job.pixel;
   const int64_t row = d.top + i0 * d.stride_h;
@@ -267,53 +300,67 @@ void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1) {
     x = copy;
   }
   const int64_t x_row = d.stride_h * job.pitch;
-  for (int64_t g = 0; g < d.groups; ++g) {
-    for (int64_t o = 0; o < d.og; o += kPanel) {
-      const int64_t at = g * job.og_padded + o, valid = d.og - o;
-      const float *w = job.packed + at * job.taps, *bias = job.bias + at;
-      const float* window = x + g * d.cg;
-      const int64_t y = n * d.y_image + g * d.og + o;
-      if (!d.pool_index) {
-        for (int64_t i = i0; i < i1; ++i, window += x_row)
-          tile_row(job.plan, d.ow, window, w, bias, d.y + y + i * d.y_row, valid);
-        continue;
-      }
-      const int64_t width = valid > kLanes ? kPanel : kLanes;
-      float* two = scratch<float>(Scratch::kC, 2 * d.ow * kPanel);
-      TilePlan plan = job.plan;
-      plan.y_pixel = width;
-      for (int64_t i = i0; i < i1; i += 2, window += 2 * x_row) {
-        tile_row(plan, d.ow, window, w, bias, two, width);
-        tile_row(plan, d.ow, window + x_row, w, bias, two + d.ow * width, width);
-        const int64_t out = y + i / 2 * d.y_row;
-        pool_two_rows(two, d.ow, width, std::min(valid, width), d.y_pixel, d.y + out,
-                      d.pool_index + out);
-      }
+  for (int64_t p = p0; p < p1; ++p) {
+    const int64_t g = p / job.panels, o = p % job.panels * kPanel;
+    const int64_t at = g * job.og_padded + o, valid = d.og - o;
+    const float *w = job.packed + at * job.taps, *bias = job.bias + at;
+    const float* window = x + g * d.cg;
+    const int64_t y = n * d.y_image + g * d.og + o;
+    if (!d.pool) {
+      for (int64_t i = i0; i < i1; ++i, window += x_row)
+        tile_row(job.plan, d.ow, window, w, bias, d.y + y + i * d.y_row, valid);
+      continue;
+    }
+    const int64_t width = valid > kLanes ? kPanel : kLanes;
+    float* two = scratch<float>(Scratch::kC, 2 * d.ow * kPanel);
+    TilePlan plan = job.plan;
+    plan.y_pixel = width;
+    plan.pool_pairs = !d.pool_index;
+    const int64_t pixels = plan.pool_pairs ? d.ow / 2 * 2 : d.ow;
+    float* second = two + (plan.pool_pairs ? pixels / 2 : pixels) * width;
+    for (int64_t i = i0; i < i1; i += 2, window += 2 * x_row) {
+      tile_row(plan, pixels, window, w, bias, two, width);
+      tile_row(plan, pixels, window + x_row, w, bias, second, width);
+      const int64_t out = y + i / 2 * d.y_row, channels = std::min(valid, width);
+      if (plan.pool_pairs)
+        pool_two_halves(two, pixels / 2, width, channels, d.y_pixel, d.y + out);
+      else
+        pool_two_rows(two, pixels, width, channels, d.y_pixel, d.y + out, d.pool_index + out);
     }
   }
 }
 
 void run_direct_conv(const DirectConv& d) {
   Job job{d};
-  job.packed = scratch<float>(Scratch::kB, d.groups * job.og_padded * (job.taps + 1));
-  job.bias = job.packed + d.groups * job.og_padded * job.taps;
-  pack_operands(job);
+  const int64_t weight_floats = d.packed ? 0 : packed_floats(d);
+  float* shared = scratch<float>(Scratch::kB, weight_floats + d.groups * job.og_padded);
+  job.packed = d.packed ? d.packed : shared;
+  if (!d.packed) pack_weight(d, shared);
+  job.bias = shared + weight_floats;
+  for (int64_t g = 0; g < d.groups; ++g)
+    for (int64_t o = 0; o < job.og_padded; ++o)
+      job.bias[g * job.og_padded + o] = d.bias && o < d.og ? d.bias[g * d.og + o] : 0.0f;
   auto* segments = scratch<Segment>(Scratch::kD, d.kh * d.kw + job.taps / kChain + 1);
-  job.plan = {segments, make_segments(d, job.pitch, segments), d.stride_w * job.pixel, d.y_pixel,
-              d.relu};
+  job.plan = {
+      segments, make_segments(d, job.pitch, segments), d.stride_w * job.pixel, d.y_pixel, d.relu,
+      false};
 
   // Bands of output rows (pairs of rows with pooling): at most about 150 us each, and a few for
   // each thread.
-  const int64_t unit = d.pool_index ? 2 : 1, units = d.oh / unit;
+  const int64_t unit = d.pool ? 2 : 1, units = d.oh / unit;
   const double unit_ns =
       0.01 * static_cast<double>(unit * d.ow * d.groups * job.og_padded * job.taps) + 20.0;
   const double total_ns = unit_ns * static_cast<double>(units * d.n);
   const double band_ns = std::clamp(total_ns / (4.0 * num_threads()), 3e3, 150e3);
   const int64_t bands = std::clamp<int64_t>(
       static_cast<int64_t>(unit_ns * static_cast<double>(units) / band_ns + 0.999), 1, units);
-  parallel_tasks(d.n * bands, total_ns, [&](int64_t chunk) {
-    const int64_t band = chunk % bands;
-    conv_band(job, chunk / bands, units * band / bands * unit, units * (band + 1) / bands * unit);
+  // So few that the threads' shares would differ: each panel of channels is a task of its own.
+  const int64_t panels = d.groups * job.panels;
+  const int64_t parts = d.n * bands < 8 * num_threads() ? std::min<int64_t>(panels, 4) : 1;
+  parallel_tasks(d.n * bands * parts, total_ns, [&](int64_t task) {
+    const int64_t chunk = task / parts, part = task % parts, band = chunk % bands;
+    conv_band(job, chunk / bands, units * band / bands * unit, units * (band + 1) / bands * unit,
+              panels * part / parts, panels * (part + 1) / parts);
   });
 }
 
@@ -324,9 +371,18 @@ HWY_AFTER_NAMESPACE();
 namespace tinytorch::kernels::simd {
 
 HWY_EXPORT(run_direct_conv);
+HWY_EXPORT(pack_weight);
+HWY_EXPORT(packed_floats);
+
+int64_t packed_direct_conv_floats(const DirectConv& conv) {
+  return TINYTORCH_DISPATCH(packed_floats)(conv);
+}
+void pack_direct_conv(const DirectConv& conv, float* packed) {
+  TINYTORCH_DISPATCH(pack_weight)(conv, packed);
+}
 
 void direct_conv(const DirectConv& conv) {
-  if (conv.n == 0 || conv.oh < (conv.pool_index ? 2 : 1) || conv.ow == 0 || conv.og == 0) return;
+  if (conv.n == 0 || conv.oh < (conv.pool ? 2 : 1) || conv.ow == 0 || conv.og == 0) return;
   if (conv.bf16 && direct_conv_bf16(conv)) return;
   TINYTORCH_DISPATCH(run_direct_conv)(conv);
 }

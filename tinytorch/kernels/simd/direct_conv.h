@@ -22,16 +22,22 @@ struct DirectConv {
   int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, dil_h = 1, dil_w = 1, top = 0, left = 0;
   const float* weight = nullptr;
   int64_t w_group = 0, w_o = 0, w_c = 0, w_p = 0, w_q = 0;
+  const float* packed = nullptr;  // what pack_direct_conv() made of weight; else each call packs
   const float* bias = nullptr;
   bool relu = false;
   float* y = nullptr;
   int64_t oh = 0, ow = 0, y_pixel = 0, y_row = 0, y_image = 0;
-  // When given, y and pool_index (same strides) take the 2x2 maxima of the oh x ow results, and
-  // the position 0..3 of the first maximum; the y strides are those of the pooled image.
+  // With pool, y takes the 2x2 maxima of the oh x ow results, and pool_index (same strides), when
+  // given, the position 0..3 of the first maximum; the y strides are those of the pooled image.
+  bool pool = false;
   uint8_t* pool_index = nullptr;
   bool bf16 = false;  // may round x and weight to bf16: kernels/conv.h
 };
 void direct_conv(const DirectConv& conv);
+// The weight as panels of output channels, for any number of calls. Only the fields about channels,
+// kernel and weight count.
+int64_t packed_direct_conv_floats(const DirectConv& conv);
+void pack_direct_conv(const DirectConv& conv, float* packed);
 bool direct_conv_bf16(const DirectConv& conv);  // false, nothing done: where f32 has to do it
 
 // Copies rows [row, row + rows) x columns [col, col + cols) of an image (h x w pixels of c floats)
