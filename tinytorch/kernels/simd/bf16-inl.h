@@ -214,7 +214,7 @@ TINYTORCH_BF16_TILES HWY_NOINLINE void multiply_tiles(const Factors& g, float* c
 template <int nj, int count>
 TINYTORCH_BF16_DOT HWY_INLINE void dot_rows(const Factors& g, const uint16_t* rows, float* c) {
   __m512 acc[count][nj];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < count; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < nj; ++j) acc[i][j] = _mm512_setzero_ps();
@@ -227,7 +227,7 @@ TINYTORCH_BF16_DOT HWY_INLINE void dot_rows(const Factors& g, const uint16_t* ro
 #pragma GCC unroll 2
         for (int j = 0; j < nj; ++j)
           bv[j] = (__m512bh)_mm512_loadu_si512(b + j * g.b_strip + p * kDepth);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int i = 0; i < count; ++i) {
           int pair;
           __builtin_memcpy(&pair, a + i * g.a_row + 2 * p, 4);
@@ -238,7 +238,7 @@ TINYTORCH_BF16_DOT HWY_INLINE void dot_rows(const Factors& g, const uint16_t* ro
       }
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int i = 0; i < count; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < nj; ++j) _mm512_storeu_ps(c + i * g.c_step + j * kSide, acc[i][j]);
@@ -246,13 +246,15 @@ TINYTORCH_BF16_DOT HWY_INLINE void dot_rows(const Factors& g, const uint16_t* ro
 
 template <int mi, int nj>
 TINYTORCH_BF16_DOT HWY_NOINLINE void multiply_dots(const Factors& g, float* c) {
-  constexpr int kAtOnce = 8;  // rows: 16 sums of 32 registers
+  // Rows: 16 sums, enough to hide the latency of each.
+  constexpr int kAtOnce = 16 / nj;
   for (int strip = 0; strip < mi; ++strip) {
     const uint16_t* a = g.a + strip * g.a_strip;
     float* to = c + strip * kSide * g.c_step;
     int64_t i = 0;
     for (; i + kAtOnce <= g.rows; i += kAtOnce)
       dot_rows<nj, kAtOnce>(g, a + i * g.a_row, to + i * g.c_step);
+    for (; i + 4 <= g.rows; i += 4) dot_rows<nj, 4>(g, a + i * g.a_row, to + i * g.c_step);
     for (; i < g.rows; ++i) dot_rows<nj, 1>(g, a + i * g.a_row, to + i * g.c_step);
   }
 }
