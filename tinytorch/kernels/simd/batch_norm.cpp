@@ -81,7 +81,7 @@ HWY_INLINE void normalise(const BatchNormArgs<float>& a, const float* channel, i
     for (int64_t r = begin; r < end; ++r) {
       F y = normal(io.load(a.x + r * c + i), mean, scale, beta);
       if (kResidual) y += io.load(a.residual + r * c + i);
-      io.store(hn::Max(floor.v, y.v), a.y + r * c + i);  // in this order a NaN stays
+      io.store(max(floor, y).v, a.y + r * c + i);  // in this order a NaN stays
     }
   });
 }

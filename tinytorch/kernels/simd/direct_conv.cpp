@@ -75,8 +75,15 @@ HWY_INLINE void store_first(V v, int64_t count, float* p) {
 HWY_INLINE hn::Mask<D> second_wins(V first, V second) {
   return hn::And(hn::Not(hn::Le(second, first)), hn::Eq(first, first));
 }
+// On x86 max(a, b) is a > b ? a : b by definition: b for zeros of both signs, and where one is NaN.
+constexpr bool kMaxTakesSecond = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2;
 HWY_INLINE V pool_max(V first, V second) {
-  return hn::IfThenElse(second_wins(first, second), second, first);
+  if (!kMaxTakesSecond) return hn::IfThenElse(second_wins(first, second), second, first);
+  return hn::IfThenElse(hn::IsNaN(second), second, hn::Max(second, first));
+}
+HWY_INLINE V relu(V v) {  // NaN and -0 stay
+  if (kMaxTakesSecond) return hn::Max(hn::Zero(kTag), v);
+  return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(kTag)), v);
 }
 
 // kRows pixels of one output row x kVecs vectors of output channels. x: window of the first pixel;
@@ -130,8 +137,7 @@ HWY_NOINLINE void tile(const TilePlan& plan, const float* HWY_RESTRICT x,
   }
   const auto finished = [&](int i, int j) HWY_ATTR {
     const V v = hn::Add(acc[i][j], hn::Load(kTag, bias + j * kLanes));
-    // Not Max: the comparison keeps NaN and the sign of zero alike on every target.
-    return plan.relu ? hn::IfThenZeroElse(hn::Lt(v, hn::Zero(kTag)), v) : v;
+    return plan.relu ? relu(v) : v;
   };
   if (kRows % 2 == 0 && plan.pool_pairs) {
 #pragma GCC unroll 16

@@ -37,8 +37,12 @@ constexpr int kRows = 12, kLanes = 4;
 constexpr int kVecs = 2;
 constexpr int kCols = kVecs * kLanes;  // columns of a full tile: one panel of B
 
-HWY_INLINE V relu(V x) {  // NaN is not below 0 and stays
+HWY_INLINE V relu(V x) {  // NaN and -0 are not below 0 and stay
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  return hn::Max(hn::Zero(d), x);  // on x86 by definition 0 > x ? 0 : x
+#else
   return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
+#endif
 }
 
 // ---- The micro-kernel ----
