@@ -50,7 +50,7 @@ HWY_INLINE V relu(V x) {  // NaN and -0 are not below 0 and stay
 // One tile: C[i,j] = (add ? C[i,j] : 0) + sum over p in [0, kc) of a(i,p) b(p,j), each sum one
 // chain of fused multiply-adds. A comes in one of two orders, named by what has unit stride:
 //   panel: a(i,p) = a[p * a_step + i]    packed, or a transposed matrix in place
-//   rows:  a(i,p) = a[i * a_step + p]    a row-major matrix in place, or its copied rows
+//   rows:  a(i,p) = a[i * a_step + p]    a row-major matrix in place
 // b(p,j) = b[p * b_step + j]. Nothing overlaps.
 struct TileArgs {
   int64_t kc;
@@ -264,8 +264,7 @@ inline void pack_b(const Operand& b, int64_t kc, int64_t n, float* to) {
     if (b.rs == 1) {
       transpose_lanes(b.at(0, j), b.cs, count, kc, to + j, step);
     } else if (b.cs == 1) {
-      for (int64_t p = 0; p < kc; ++p)
-        hn::StoreU(load_n(b.at(p, j), count), d, to + p * step + j);
+      for (int64_t p = 0; p < kc; ++p) hn::StoreU(load_n(b.at(p, j), count), d, to + p * step + j);
     } else {
       for (int64_t p = 0; p < kc; ++p)
         for (int64_t r = 0; r < kLanes; ++r)
@@ -298,13 +297,6 @@ inline void pack_a(const Operand& a, int64_t m, int64_t tiles, int64_t kc, int64
       }
     }
   }
-}
-
-// Copies of rows [0, m): to[i * step + p].
-inline void copy_a_rows(const Operand& a, int64_t m, int64_t kc, float* to, int64_t step) {
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t p = 0; p < kc; p += kLanes)
-      hn::StoreU(load_n(a.at(i, p), std::min<int64_t>(kLanes, kc - p)), d, to + i * step + p);
 }
 
 // ---- The epilogue ----

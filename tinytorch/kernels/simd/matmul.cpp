@@ -34,10 +34,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
 
-constexpr int64_t kBlock = 256;           // along k; part of the sum order, never tuned
-constexpr int64_t kSlabCols = 2048;       // columns of B packed at once
-constexpr int64_t kSlabFloats = 4 << 20;  // packed floats at once: 16 MB
-constexpr int64_t kCopyPad = 16;          // one cache line between copied rows: spreads L1 sets
+constexpr int64_t kBlock = 256;                       // along k; part of the sum order, never tuned
+constexpr int64_t kSlabCols = 2048;                   // columns of B packed at once
+constexpr int64_t kSlabFloats = 4 << 20;              // packed floats at once: 16 MB
 constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
 constexpr int kMaxChunks = 8;  // of small work: divides evenly among 2, 4 and 8 threads
 
@@ -54,7 +53,7 @@ struct Product {
   int64_t m, n, k;
   Operand a, b;
   bool a_rows;      // A's order for the micro-kernel: rows, or panel
-  bool a_in_place;  // else each chunk packs (panel) or copies (rows) its part
+  bool a_in_place;  // else each chunk packs its part to panels
   BAccess b_access;
   bool swapped;  // C is written transposed: element (i, j) at c[j * ldc + i]
   float* c;
@@ -87,7 +86,8 @@ int64_t padded_cols(int64_t n) {
   return ceil_div(n, kLanes) * kLanes;
 }
 
-// Cache lines 4096 bytes apart compete for the same set of L1, which has 8 to 12 places.
+// Cache lines 4096 bytes apart compete for the same set of L1, which has 8 to 12 places: 8 rows of
+// A fit, a k block of columns does not.
 bool conflicts(int64_t stride) {
   return stride % 1024 == 0;
 }
@@ -104,11 +104,6 @@ int64_t tile_start(int64_t rows, int64_t count, int64_t t) {
 const float* prepare_a(const Product& g, int64_t i0, int64_t rows, int64_t tiles, int64_t k0,
                        int64_t kc) {
   if (g.a_in_place) return g.a.at(i0, k0);
-  if (g.a_rows) {
-    float* to = scratch<float>(Scratch::kA, rows * (kBlock + kCopyPad) + kLanes);
-    copy_a_rows({g.a.at(i0, k0), g.a.rs, g.a.cs}, rows, kc, to, kBlock + kCopyPad);
-    return to;
-  }
   float* to = scratch<float>(Scratch::kA, tiles * kPanelA);
   pack_a({g.a.at(i0, k0), g.a.rs, g.a.cs}, rows, tiles, kc, g.m - i0, to, kPanelA);
   return to;
@@ -205,7 +200,7 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
 
   TileArgs t{};
   t.kc = kc;
-  t.a_step = g.a_in_place ? (g.a_rows ? g.a.rs : g.a.cs) : (g.a_rows ? kBlock + kCopyPad : kRows);
+  t.a_step = !g.a_in_place ? kRows : g.a_rows ? g.a.rs : g.a.cs;
   t.touch_row = g.swapped ? 2 * g.ldc : g.ldc;  // a swapped tile has up to 32 rows of C
   t.touch_second = g.swapped ? g.ldc : 16;
   for (int64_t q = r.q0; q < r.q1; ++q) {
@@ -215,7 +210,7 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t r0 = tile_start(rows, tiles, i), m = tile_start(rows, tiles, i + 1) - r0;
       const int64_t row = r.i0 + r0;
-      t.a = g.a_in_place ? a + r0 * g.a.rs : a + (g.a_rows ? r0 * t.a_step : i * kPanelA);
+      t.a = a + (g.a_in_place ? r0 * g.a.rs : i * kPanelA);
       fetch_ahead(g, i, tiles, kc, t);
       fetch_far(g, r, k0, last, (q - r.q0) * tiles + i, t);
       t.touch = g.swapped ? g.c + j * g.ldc + row : g.c + row * g.ldc + j;
@@ -368,13 +363,8 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
                : g.m <= 256 && g.n >= 16 * kCols ? BAccess::kLocal
                                                  : BAccess::kShared;
   // The gradient of a weight reads A = dY^T where it lies: packing it cost a fifth of the time.
-  g.a_in_place = g.a_rows ? !conflicts(g.a.rs) : g.a.rs == 1 && !conflicts(g.a.cs);
-  g.tile_rows = kRows;
-  // Used for one panel only, copying A does not pay: 8 rows fit the places of one L1 set.
-  if (g.a_rows && !g.a_in_place && g.n <= kCols) {
-    g.a_in_place = true;
-    g.tile_rows = std::min(kRows, 8);
-  }
+  g.a_in_place = g.a_rows || (g.a.rs == 1 && !conflicts(g.a.cs));
+  g.tile_rows = g.a_rows && conflicts(g.a.rs) ? std::min(kRows, 8) : kRows;
   choose_grid(g);
   return g;
 }
