@@ -25,7 +25,7 @@ gate() {
 }
 
 gate 'the sum of 64 floats' "$(each add 4000)" 400
-gate 'a recorded sum' "$(each add_recorded 4000)" 700
+gate 'a recorded sum' "$(each add_recorded 4000)" 600
 for op in add mul relu; do
   forward=$(each ${op}_chain 40)
   both=$(each ${op}_backward 40)

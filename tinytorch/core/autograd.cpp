@@ -11,15 +11,8 @@ namespace tinytorch {
 // tito:begin 4.0
 // tito:end 4.0
 
-namespace {
+thread_local constinit bool t_grad_enabled = true;
 
-thread_local bool t_grad_enabled = true;
-
-}  // namespace
-
-bool grad_enabled() {
-  return t_grad_enabled;
-}
 GradMode::GradMode(bool on) : before_(t_grad_enabled) {
   t_grad_enabled = on;
 }
@@ -31,19 +24,27 @@ GradMode::~GradMode() {
 
 // A node that dies releases its edges, whose nodes may die, and so on through the whole graph. The
 // dead queue up instead of nesting, so that a chain of any length needs constant stack.
-void destroy_node(Node* node) {
-  thread_local Node* queue = nullptr;
-  thread_local bool draining = false;
-  node->next_dead = queue;
-  queue = node;
-  if (draining) return;
-  draining = true;
-  while (queue) {
-    Node* next = queue;
-    queue = next->next_dead;
-    delete next;
+struct DeadNodes {
+  Node* first;
+  bool draining;
+};
+static thread_local constinit DeadNodes t_dead{};
+
+[[gnu::noinline]] void destroy_node(Node* node) {
+  if (!node) __builtin_unreachable();  // Ref asked
+  DeadNodes& dead = t_dead;
+  if (dead.draining) {
+    node->next_dead = dead.first;
+    dead.first = node;
+    return;
   }
-  draining = false;
+  dead.draining = true;
+  do {
+    delete node;
+    node = dead.first;
+    if (node) dead.first = node->next_dead;
+  } while (node);
+  dead.draining = false;
 }
 
 void TensorBase::leave_graph() {

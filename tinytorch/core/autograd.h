@@ -2,6 +2,8 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,8 +19,11 @@ namespace tinytorch {
 // once, without recursion, and drops a node's saved values as soon as it has run, so memory falls
 // during backward. A graph is walked by one thread at a time.
 
-bool grad_enabled();  // of this thread
-class GradMode {      // scoped; restores on exit
+extern thread_local constinit bool t_grad_enabled;
+inline bool grad_enabled() {  // of this thread
+  return t_grad_enabled;
+}
+class GradMode {  // scoped; restores on exit
  public:
   explicit GradMode(bool on);
   ~GradMode();
@@ -32,36 +37,71 @@ struct NoGrad : GradMode {
   NoGrad() : GradMode(false) {}
 };
 
-// Small array: the common case of up to N elements lives inside the object.
+// Small array: up to N elements live inside the object.
 template <class T, int N>
 class Few {
  public:
-  explicit Few(int n = 0) { resize(n); }
+  [[gnu::always_inline]] explicit Few(int n) : size_(n), data_(inside_) {
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) new (inside_ + i) T();
+    if (n > N) [[unlikely]]
+      move_out();
+  }
+  [[gnu::always_inline]] ~Few() {
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) inside_[i].~T();
+    if (size_ > N) [[unlikely]]
+      drop();
+  }
   Few(const Few&) = delete;
   Few& operator=(const Few&) = delete;
-  void resize(int n) {
-    size_ = n;
-    if (n > N) more_ = std::make_unique<T[]>(static_cast<size_t>(n));
-  }
   int size() const { return size_; }
-  T& operator[](int i) { return data()[i]; }
-  const T& operator[](int i) const { return data()[i]; }
-  T* data() { return more_ ? more_.get() : few_; }
-  const T* data() const { return more_ ? more_.get() : few_; }
-  T* begin() { return data(); }
-  T* end() { return data() + size_; }
-  const T* begin() const { return data(); }
-  const T* end() const { return data() + size_; }
+  T& operator[](int i) { return data_[i]; }
+  const T& operator[](int i) const { return data_[i]; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
 
  private:
-  int size_ = 0;
-  T few_[N] = {};
-  std::unique_ptr<T[]> more_;
+  [[gnu::noinline]] void move_out() { data_ = new T[static_cast<size_t>(size_)]; }
+  [[gnu::noinline]] void drop() { delete[] data_; }
+  int size_;
+  T* data_;
+  union {  // built and ended one by one: a loop over an array would be most of the cost
+    T inside_[N];
+  };
+};
+
+// Functions that see a gradient on its way and may replace it. Few nodes have any.
+class GradHooks {
+ public:
+  using Hook = std::pair<uint32_t, std::function<Tensor(const Tensor&)>>;  // of which output
+  GradHooks() = default;
+  ~GradHooks() {
+    if (list_) [[unlikely]]
+      drop();
+  }
+  GradHooks(const GradHooks&) = delete;
+  GradHooks& operator=(const GradHooks&) = delete;
+  bool empty() const { return !list_; }
+  void emplace_back(uint32_t output, std::function<Tensor(const Tensor&)> hook) {
+    if (!list_) list_ = new std::vector<Hook>;
+    list_->emplace_back(output, std::move(hook));
+  }
+  Hook* begin() { return list_ ? list_->data() : nullptr; }
+  Hook* end() { return list_ ? list_->data() + list_->size() : nullptr; }
+
+ private:
+  [[gnu::noinline]] void drop() { delete list_; }
+  std::vector<Hook>* list_ = nullptr;
 };
 
 struct Edge {
   Ref<Node> node;      // null: this input wants no gradient
-  uint32_t input = 0;  // which output of that node the gradient belongs to
+  uint64_t input = 0;  // which output of that node the gradient belongs to
 };
 
 // What a gradient formula sees while it runs.
@@ -99,10 +139,10 @@ class Node : public RefCounted {
 
   Few<Edge, 3> edges;
   Few<Tensor, 1> grads;  // gradients of the outputs, as they arrive
-  std::vector<std::pair<uint32_t, std::function<Tensor(const Tensor&)>>> hooks;
-  uint64_t visited = 0;  // the walk that last met this node
-  bool released = false;
+  GradHooks hooks;
+  uint64_t visited = 0;       // the walk that last met this node
   Node* next_dead = nullptr;  // queue of destroy_node
+  bool released = false;
 
  private:
   const char* name_;
@@ -175,7 +215,9 @@ void set_gradient(const char* name, std::span<Tensor* const> outputs,
       name, static_cast<int>(inputs.size()), static_cast<int>(outputs.size()),
       kind == Formula::kComposed, std::forward<F>(formula));
   node->refs.store(1, std::memory_order_relaxed);
-  record(Ref<Node>::adopt(node), inputs, outputs);
+  Ref<Node> handle = Ref<Node>::adopt(node);
+  record(handle, inputs, outputs);
+  handle.reset_unshared();
 }
 template <class F>
 void set_gradient(const char* name, Tensor& out, std::initializer_list<const Tensor*> inputs,

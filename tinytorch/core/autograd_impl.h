@@ -29,8 +29,11 @@ struct GraphAccess {
   // The node that gets t's gradient; a leaf's is made when it is first used.
   static Node* gradient_node(const Tensor& t) {
     TensorBase* base = t.base_.get();
-    if (!base->grad_fn) set_node(base, Ref<Node>(new LeafNode(base)), 0);
+    if (!base->grad_fn) make_leaf_node(base);
     return base->grad_fn;
+  }
+  [[gnu::noinline]] static void make_leaf_node(TensorBase* base) {
+    set_node(base, Ref<Node>(new LeafNode(base)), 0);
   }
   static void set_node(TensorBase* base, Ref<Node> node, uint32_t output_nr) {
     Node* old = base->grad_fn;

@@ -28,7 +28,7 @@ struct BFloat16 {
 enum class DType : uint8_t { kBool, kU8, kI8, kI32, kI64, kBF16, kF32, kF64 };
 
 inline size_t item_size(DType dtype) {  // bytes of one element
-  constexpr uint8_t kBytes[] = {1, 1, 1, 4, 8, 2, 4, 8};
+  static constexpr uint8_t kBytes[] = {1, 1, 1, 4, 8, 2, 4, 8};
   return kBytes[static_cast<int>(dtype)];
 }
 const char* dtype_name(DType dtype);      // "f32": the name in messages and configs

@@ -37,6 +37,13 @@ class Ref {
   explicit operator bool() const { return p_ != nullptr; }
   bool operator==(const Ref& o) const { return p_ == o.p_; }
   void reset() { *this = Ref(); }
+  // As reset() of what no other thread can know yet: without a read-modify-write.
+  void reset_unshared() {
+    T* const p = detach();
+    const int32_t rest = p->refs.load(std::memory_order_relaxed) - 1;
+    p->refs.store(rest, std::memory_order_relaxed);
+    if (rest == 0) T::destroy(p);
+  }
   T* detach() { return std::exchange(p_, nullptr); }  // the caller owns the count
 
  private:
@@ -44,11 +51,12 @@ class Ref {
     if (p_) p_->refs.fetch_add(1, std::memory_order_relaxed);
   }
   void release() {
-    if (!p_) return;
+    T* const p = p_;
+    if (!p) return;
     // A count of one is ours alone: nobody else can raise it, so no read-modify-write is needed.
-    if (p_->refs.load(std::memory_order_acquire) == 1 ||
-        p_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      T::destroy(p_);
+    if (p->refs.load(std::memory_order_acquire) == 1 ||
+        p->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      T::destroy(p);
   }
   T* p_ = nullptr;
 };

@@ -81,6 +81,8 @@ bool lies_like(const TensorImpl& x, const TensorImpl& first) {
 
 [[gnu::always_inline]] inline Tensor dense_tensor_like(const TensorImpl& x, DType dtype,
                                                        DenseOperands& operands) {
+  operands.numel = x.numel;
+  operands.dtype = x.dtype;
   Ref<TensorImpl> out =
       new_tensor(Storage::allocate(static_cast<size_t>(x.numel) * item_size(dtype)), dtype);
   out->layout.shape = x.layout.shape;
@@ -89,8 +91,6 @@ bool lies_like(const TensorImpl& x, const TensorImpl& first) {
   out->contiguous = x.contiguous;
   out->channels_last = x.channels_last;
   operands.data[0] = static_cast<char*>(out->storage.data());
-  operands.numel = x.numel;
-  operands.dtype = x.dtype;
   return TensorImpl::handle(std::move(out));
 }
 
@@ -167,6 +167,7 @@ void Tensor::set_data(const Tensor& other) {
 }
 
 void TensorBase::destroy(TensorBase* base) {
+  if (!base) __builtin_unreachable();  // Ref asked
   delete static_cast<TensorImpl*>(base);
 }
 

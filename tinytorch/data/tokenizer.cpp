@@ -56,6 +56,8 @@ nlohmann::json parse_tokenizer_json(Bytes file, std::string_view name) {
     const size_t at = e.byte > 0 ? e.byte - 1 : 0;  // it counts from 1
     refuse(name, at, "JSON", at < file.size() ? printable(as_text(file).substr(at)) : "the end",
            "valid JSON");
+  } catch (const nlohmann::json::out_of_range&) {
+    refuse(name, 0, "JSON", "a number beyond what a double holds", "valid JSON");
   }
 }
 

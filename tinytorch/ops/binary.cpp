@@ -277,7 +277,10 @@ TINYTORCH_WITH_SCALAR(operator/)
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
   Tensor out = run_dense(kAdd, a, b);  // the usual case in the fewest steps
-  if (!out.defined()) return add_scaled("add", a, b, 1);
+  if (!out.defined()) {
+    out = add_scaled("add", a, b, 1);
+    return out;
+  }
   if (needs_grad(a, b)) record_equal_sum(out, a, b);
   return out;
 }

@@ -274,6 +274,7 @@ TEST(Bpe, RefusesContradictoryFiles) {
   expect(error(R"({"a": -1})", ""), "the id '-1'");
   expect(error(R"({"a": 18446744073709551615})", ""), "the id '18446744073709551615'");
   expect(error(R"({"a": [[0]]})", ""), "the id '[[0]]'");
+  expect(error(R"({"a": 1e999})", ""), "v.json: at byte 0, JSON: found a number beyond");
   expect(error(R"({"a b": 0})", ""), "token 'a b' holds characters that stand for no byte");
   expect(error(R"({"": 0})", ""), "token '' holds");
   expect(error(v, "a b\nab  c\n"), "m.txt: at byte 4, line 2: found 'ab  c', expected two tokens");
