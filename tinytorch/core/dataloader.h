@@ -146,8 +146,8 @@ class DataLoader {
   bool holding_ = false;              // the caller has batch position_ - 1
   std::vector<int64_t> order_;
 
-  // Shared with the workers, under their mutex: batches [released_, released_ + slots) may be filled,
-  // those below ticket_ are taken or done.
+  // Shared with the workers, under their mutex: batches [released_, released_ + slots) may be
+  // filled, those below ticket_ are taken or done.
   std::vector<Slot> slots_;
   int64_t ticket_ = 0, released_ = 0, end_ = 0, filling_ = 0;
   bool stop_ = false;

@@ -23,8 +23,7 @@ namespace tinytorch::kernels::HWY_NAMESPACE::bf16 {
 #if HWY_TARGET == HWY_AVX3
 // clang takes a function's own list alone, g++ adds it to the surrounding one.
 #define TINYTORCH_BF16_DOT __attribute__((target(HWY_TARGET_STR ",avx512bf16")))
-#define TINYTORCH_BF16_TILES \
-  __attribute__((target(HWY_TARGET_STR ",avx512bf16,amx-tile,amx-bf16")))
+#define TINYTORCH_BF16_TILES __attribute__((target(HWY_TARGET_STR ",avx512bf16,amx-tile,amx-bf16")))
 
 constexpr int64_t kSide = 16;   // rows of a block, and its pairs along k
 constexpr int64_t kDepth = 32;  // numbers along k in a block

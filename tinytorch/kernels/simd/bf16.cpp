@@ -59,7 +59,8 @@ const char* bf16_unit_name() {
 }
 
 bool set_bf16_unit(Bf16Unit unit) {
-  if (unit != Bf16Unit::kNone && (current_isa() != Isa::kAvx512 || best_unit() < unit)) return false;
+  if (unit != Bf16Unit::kNone && (current_isa() != Isa::kAvx512 || best_unit() < unit))
+    return false;
   limit.store(static_cast<int>(unit), std::memory_order_relaxed);
   return true;
 }
