@@ -47,6 +47,7 @@ std::unique_ptr<Worker> start(const Step& step, const Workload& workload) {
 std::vector<Step> measure_steps(const Workload& workload, int threads, double seconds) {
   std::vector<Step> steps = possible_steps(threads);
   std::vector<std::unique_ptr<Worker>> workers;
+  workers.reserve(steps.size());
   for (const Step& step : steps) workers.push_back(start(step, workload));
   for (const auto& worker : workers) worker->run(0);  // each warms up
   constexpr int kTurns = 4;

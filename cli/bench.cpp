@@ -95,8 +95,11 @@ std::vector<bench::Peer> start_opponents(const Workload& workload, int threads,
   if (opponents == Opponents::kPeers) return bench::start_peers(workload.id, threads, home());
   std::vector<bench::Peer> peers;
   const std::string id = workload.id;
-  if (opponents == Opponents::kF32)
-    peers.push_back({"ours in f32", start_own(id.substr(0, id.find('-')), threads)});
+  if (opponents == Opponents::kF32) {
+    bench::Peer& ours = peers.emplace_back();
+    ours.name = "ours in f32";
+    ours.worker = start_own(id.substr(0, id.find('-')), threads);
+  }
   return peers;
 }
 

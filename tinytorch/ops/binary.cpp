@@ -155,7 +155,7 @@ void record_product(Tensor& out, const Tensor& a, const Tensor& b) {
 }
 
 // The gradient of a + alpha b with respect to b, from that with respect to a.
-Tensor scaled(Tensor g, double alpha) {
+Tensor scaled(const Tensor& g, double alpha) {
   return alpha == 1 ? g : alpha == -1 ? neg(g) : g * Scalar(alpha);
 }
 
