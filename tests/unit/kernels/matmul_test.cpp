@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/unit/kernels/matmul_test_util.h"
+#include "tinytorch/core/memory_stats.h"
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/simd/isa.h"
 
@@ -99,7 +100,7 @@ TEST_P(MatmulSimd, LargeOperandsAreCutIntoSlabs) {
   if (std::string(GetParam()) == "scalar") return;  // the same code, but seconds under ASan
   // More columns than are packed at once, and more of k than the packing buffer holds.
   for (const Case& s :
-       {Case{115, 2100, 20}, Case{120, 2060, 2100, Order::kRowMajor, Order::kTransposed}}) {
+       {Case{115, 2100, 20}, Case{120, 1060, 4130, Order::kRowMajor, Order::kTransposed}}) {
     Data<float> data(s);
     simd::matmul(data.args);
     double worst = 0;
@@ -113,6 +114,24 @@ TEST_P(MatmulSimd, LargeOperandsAreCutIntoSlabs) {
       }
     EXPECT_LT(worst, 3e-4) << s.str();
   }
+}
+
+TEST_P(MatmulSimd, FewRowsReadALargeOperandWhereItLies) {
+  // More than any other test packs: a copy would need new memory.
+  constexpr int64_t m = 8, k = 4096, n = 10240;
+  const std::vector<float> a(m * k, 1), b(k * n, 1);
+  std::vector<float> c(m * n);
+  MatmulArgs<float> args;
+  args.m = m, args.n = 64, args.k = k, args.batch = 1;
+  args.a = a.data(), args.a_rs = k, args.a_cs = 1;
+  args.b = b.data(), args.b_rs = n, args.b_cs = 1;
+  args.c = c.data(), args.ldc = n;
+  simd::matmul(args);
+  const int64_t before = memory_stats().system_allocations;
+  args.n = n;
+  simd::matmul(args);
+  EXPECT_EQ(memory_stats().system_allocations, before);
+  EXPECT_EQ(c[3 * n + n - 1], k);
 }
 
 // The sum order is a contract: the same chains for every shape, layout and thread count.

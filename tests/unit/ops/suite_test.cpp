@@ -11,6 +11,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/registry.h"
 #include "tinytorch/kernels/simd/isa.h"
+#include "tinytorch/ops/math.h"
 #include "tinytorch/ops/op.h"
 #include "tinytorch/ops/ops.h"
 
@@ -288,6 +289,22 @@ TEST(OpSuite, BitsDoNotDependOnTheVectorWidth) {
         EXPECT_TRUE(same_bits(wide[i], narrow[i])) << i;
       }
   });
+  kernels::set_isa(nullptr);
+}
+
+// Of two zeros the second one, as x86's instruction has it.
+TEST(OpSuite, MaximumAndMinimumOfZerosHaveTheSameSignOnEveryTarget) {
+  const Tensor positive = zeros({33}), negative = -positive;
+  for (const char* isa : {"avx512", "avx2", "scalar"}) {
+    if (!kernels::set_isa(isa)) continue;
+    for (const bool largest : {true, false}) {
+      const auto pick = [&](const Tensor& a, const Tensor& b) {
+        return largest ? maximum(a, b) : minimum(a, b);
+      };
+      EXPECT_TRUE(same_bits(pick(positive, negative), negative)) << isa;
+      EXPECT_TRUE(same_bits(pick(negative, positive), positive)) << isa;
+    }
+  }
   kernels::set_isa(nullptr);
 }
 
