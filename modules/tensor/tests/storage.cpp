@@ -4,6 +4,8 @@
 // count must fail a test, not the tests after it. What a failing test holds stays lost.
 #include "tinytorch/core/storage.h"
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <set>
 #include <thread>
@@ -240,30 +242,48 @@ TASK_TEST(holders, a_freed_large_block_returns_to_the_pool) {
         "large blocks are lost: when keep_free_block says no, return_block takes the block");
 }
 
-// The count stays far from 1 here, so that a lost update is a wrong number and nothing worse.
+// The count stays far from 1 here, so that a lost update is a wrong number and nothing worse. The
+// threads go on until they have met at the count often enough that an update would have been lost:
+// on a busy machine they may otherwise run one after the other.
 TASK_TEST(holders, on_several_threads) {
-  constexpr int kThreads = 4, kTimes = 400'000;
+  constexpr int kThreads = 4, kMeetings = 2000;
+  constexpr int64_t kFar = 1'000'000'000;
   Block* block = allocate_block(100);
-  block->references = 10'000'000;
-  const auto all_at_once = [&](void (*fn)(Block*)) {
-    std::vector<std::thread> threads;
-    for (int t = 0; t < kThreads; ++t)
-      threads.emplace_back([&] {
-        for (int i = 0; i < kTimes; ++i) fn(block);
-      });
-    for (std::thread& thread : threads) thread.join();
+  struct Result {
+    int64_t calls, change;
   };
-  const std::string each = std::to_string(kThreads) + " threads, " + std::to_string(kTimes) + " ";
-  all_at_once(retain);
-  int64_t change = block->references - 10'000'000;
-  holds(change == kThreads * int64_t{kTimes},
-        each + "retains each: the count rose by " + std::to_string(change), invariant::kHolders,
+  const auto all_at_once = [&](void (*fn)(Block*), int step) {
+    block->references = kFar;
+    std::atomic<int> meetings{0};
+    std::atomic<int64_t> calls{0};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    const auto run = [&] {
+      int64_t mine = 0;
+      for (; meetings < kMeetings; ++mine) {
+        if (mine % 1024 == 0 && std::chrono::steady_clock::now() > end) break;
+        const int64_t before = block->references;
+        fn(block);
+        if (block->references != before + step) ++meetings;
+      }
+      calls += mine;
+    };
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) threads.emplace_back(run);
+    for (std::thread& thread : threads) thread.join();
+    return Result{calls, block->references - kFar};
+  };
+  const std::string threads = " on " + std::to_string(kThreads) + " threads: the count ";
+  Result result = all_at_once(retain, 1);
+  holds(result.change == result.calls,
+        std::to_string(result.calls) + " retains" + threads + "rose by " +
+            std::to_string(result.change),
+        invariant::kHolders,
         "retain loses updates: two threads read the same count; one atomic operation must read and "
         "write it");
-  all_at_once(release);
-  change = block->references - 10'000'000;
-  holds(change == 0,
-        each + "retains and releases each: the count is off by " + std::to_string(change),
+  result = all_at_once(release, -1);
+  holds(result.change == -result.calls,
+        std::to_string(result.calls) + " releases" + threads + "fell by " +
+            std::to_string(-result.change),
         invariant::kHolders,
         "release loses updates: two threads read the same count; one atomic operation must read "
         "and write it");
