@@ -7,6 +7,7 @@
 
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/core/random.h"
+#include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/precision.h"
 
 namespace tinytorch::python {
@@ -117,6 +118,24 @@ struct HeldGradMode {
   GradMode* mode = nullptr;
 };
 
+// The same for inference: enter(None) changes nothing.
+struct HeldInferenceMode {
+  InferenceMode* mode = nullptr;
+};
+
+WeightPrecision weight_precision(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return WeightPrecision::kF32;
+    case DType::kBF16:
+      return WeightPrecision::kBF16;
+    case DType::kI8:
+      return WeightPrecision::kInt8;
+    default:
+      throw py::value_error("inference_mode: weights are float32, bfloat16 or int8.");
+  }
+}
+
 // Alive while products round their factors.
 std::optional<MixedPrecision> mixed_precision;
 
@@ -135,6 +154,13 @@ void bind_modes(py::module_& m) {
       .def(py::init<>())
       .def("enter", [](HeldGradMode& held, bool on) { held.mode = new GradMode(on); })
       .def("leave", [](HeldGradMode& held) { delete std::exchange(held.mode, nullptr); });
+  py::class_<HeldInferenceMode>(m, "InferenceMode")
+      .def(py::init<>())
+      .def("enter",
+           [](HeldInferenceMode& held, std::optional<DType> weights) {
+             if (weights) held.mode = new InferenceMode(weight_precision(*weights));
+           })
+      .def("leave", [](HeldInferenceMode& held) { delete std::exchange(held.mode, nullptr); });
   m.def("is_grad_enabled", &grad_enabled);
   m.def(
       "manual_seed", [](uint64_t seed) { manual_seed(seed); }, py::arg("seed"),

@@ -180,6 +180,7 @@ py::array share_with_array(const Tensor& x, bool force) {
   std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides;
   for (const int64_t s : x.strides()) strides.push_back(s * dtype.itemsize());
   const py::object holder = py::cast(x.detach());
+  x.storage().expose();
   return py::array(dtype, shape, strides, x.raw_data(), holder);
 }
 

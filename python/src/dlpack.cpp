@@ -64,6 +64,7 @@ py::object to_dlpack(const Tensor& x) {
   }
   // A handle of its own: x may get other memory while the other library holds this one.
   auto* handed = new Handed{{}, x.detach(), x.shape(), x.strides()};
+  x.storage().expose();
   handed->managed = {{x.raw_data(),
                       {dlpack::kCpu, 0},
                       x.dim(),

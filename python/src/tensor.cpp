@@ -58,7 +58,10 @@ void bind_what_it_is(TensorClass& c) {
   c.def("is_floating_point", [](const Tensor& x) { return is_floating(x.dtype()); });
   c.def("is_contiguous", &Tensor::is_contiguous);
   c.def("storage_offset", &Tensor::storage_offset);
-  c.def("data_ptr", [](const Tensor& x) { return reinterpret_cast<uintptr_t>(x.raw_data()); });
+  c.def("data_ptr", [](const Tensor& x) {
+    x.storage().expose();
+    return reinterpret_cast<uintptr_t>(x.raw_data());
+  });
   c.def_property_readonly("_version", &Tensor::version);
   c.def("is_same", &Tensor::is_same, py::arg("other"),
         "Whether both are handles of one tensor (Python's `is` compares the handles).");

@@ -252,6 +252,43 @@ class Threads(TestCase):
         with self.assertRaisesRegex(ValueError, "'low'"):
             tt.set_float32_matmul_precision("low")
 
+    def test_inference_mode(self):
+        layer = tt.nn.Linear(256, 128)
+        x = tt.randn(1, 256)
+        exact = layer(x).detach()
+        with tt.inference_mode():
+            y = layer(x)
+            self.assertFalse(y.requires_grad)
+            self.assertFalse(tt.is_grad_enabled())
+        self.assertTrue(tt.is_grad_enabled())
+        self.same(y, exact)
+
+        @tt.inference_mode(weights=tt.int8)
+        def rounded():
+            return layer(x)
+
+        for _ in range(2):  # a decorated function enters anew at each call
+            error = abs(rounded().numpy() - exact.numpy()).max()
+            self.assertGreater(error, 0)
+            self.assertLess(error, 0.05)
+        with tt.inference_mode(False):
+            self.assertTrue(layer(x).requires_grad)
+        with self.assertRaisesRegex(ValueError, "int8"):
+            with tt.inference_mode(weights=tt.float64):
+                pass
+        with self.assertRaises(ZeroDivisionError), tt.inference_mode():
+            1 / 0
+        self.assertTrue(tt.is_grad_enabled())
+
+    def test_inference_mode_sees_what_numpy_writes(self):
+        layer = tt.nn.Linear(256, 128)
+        x = tt.randn(1, 256)
+        with tt.inference_mode():
+            layer(x)
+        layer.weight.detach().numpy()[:] = 0
+        with tt.inference_mode():
+            self.same(layer(x)[0], layer.bias.detach())
+
     def test_number_of_threads(self):
         before = tt.get_num_threads()
         tt.set_num_threads(1)

@@ -66,6 +66,7 @@ void add_up_thread_count();
 // counted.)
 inline void begin_use(Block* block, size_t bytes) {
   block->bytes = bytes;
+  block->context = nullptr;
   unpoison(block->data, bytes);
   ++t_count.allocations;
   t_count.live += static_cast<int64_t>(bytes);

@@ -20,7 +20,7 @@ struct Block {
   size_t capacity;              // of the payload
   Block* next;                  // in a list of free blocks
   void (*drop)(void* context);  // adopted memory: called at the end; else nullptr
-  void* context;
+  void* context;  // what drop gets; of the allocator's blocks not null once they are exposed
 };
 
 // The tasks of storage.cpp.
@@ -62,6 +62,12 @@ class Storage {
   void bump_version() const {
     if (block_) block_->version.store(version() + 1, std::memory_order_relaxed);
   }
+  // Someone outside has the address and may write without counting a change: from expose() on, and
+  // always for adopted memory that has an owner.
+  void expose() const {
+    if (block_ && !block_->drop) block_->context = block_;
+  }
+  bool exposed() const { return block_ && (block_->drop || block_->context); }
   explicit operator bool() const { return block_ != nullptr; }
   friend bool operator==(const Storage& a, const Storage& b) { return a.block_ == b.block_; }
 

@@ -34,11 +34,11 @@ void TensorBase::drop_packed() {
 
 namespace {
 
-// An f32 weight as it must lie to be copied, in a scope that wants no graph. With the graph turned
-// on again inside the scope there are no copies.
+// An f32 weight as it must lie to be copied, in a scope that wants no graph, and whose changes are
+// counted. With the graph turned on again inside the scope there are no copies.
 bool may_pack(const Tensor& weight) {
   return t_precision != kOff && !grad_enabled() && weight.dtype() == DType::kF32 &&
-         weight.is_contiguous();
+         weight.is_contiguous() && !weight.storage().exposed();
 }
 
 // The weight's copy, if it is still true; else a new one, `bytes` long, that `pack` fills.

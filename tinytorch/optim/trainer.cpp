@@ -7,6 +7,7 @@
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
+#include "tinytorch/ops/inference.h"
 #include "tinytorch/ops/ops.h"
 #include "tinytorch/ops/precision.h"
 
@@ -31,7 +32,7 @@ struct Rows {
 }  // namespace
 
 EvalReport evaluate(nn::Module& model, DataLoader& loader) {
-  const NoGrad no_grad;
+  const InferenceMode inference;
   const bool was_training = model.training();
   model.eval();
   EvalReport report;

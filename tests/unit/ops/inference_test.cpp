@@ -55,6 +55,34 @@ TEST(InferenceMode, FollowsAWeightThatChanges) {
   EXPECT_TRUE(same_bits(infer(), layer(x).detach()));
 }
 
+TEST(InferenceMode, ReadsExposedMemoryItself) {
+  nn::Linear layer(64, 80);
+  const Tensor x = randn({1, 64});
+  const auto infer = [&] {
+    const InferenceMode inference;
+    return layer(x);
+  };
+  const Tensor before = infer();
+  EXPECT_NE(layer.weight.base()->packed, nullptr);
+  layer.weight.storage().expose();
+  layer.weight.data<float>()[0] += 1;  // no version tells
+  EXPECT_FALSE(same_bits(infer(), before));
+  EXPECT_TRUE(same_bits(infer(), layer(x).detach()));
+  // Adopted memory has an owner who may do the same; a new tensor in the same block has none.
+  static std::vector<float> owned(5120, 0.5f);
+  EXPECT_TRUE(Storage::adopt(owned.data(), owned.size() * 4, [](void*) {}, nullptr).exposed());
+  const void* address = nullptr;
+  {
+    const Storage first = Storage::allocate(640);
+    first.expose();
+    EXPECT_TRUE(first.exposed());
+    address = first.data();
+  }
+  const Storage next = Storage::allocate(640);
+  EXPECT_EQ(next.data(), address);
+  EXPECT_FALSE(next.exposed());
+}
+
 TEST(InferenceMode, PrecisionsStayApart) {
   nn::Linear layer(256, 128);
   const Tensor x = randn({1, 256}), exact = layer(x).detach();
