@@ -97,7 +97,7 @@ void check_peers(const std::string& home) {
 
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home) {
   std::vector<Peer> peers;
-  if (workload.find('-') != std::string::npos) return peers;  // fewer bits: no peer has it
+  if (workload.find('-') != std::string::npos) return peers;  // a variant: no peer has it
   const auto add = [&](const std::string& name, const auto& start) {
     try {
       if (std::unique_ptr<Worker> worker = start()) peers.push_back({name, std::move(worker)});

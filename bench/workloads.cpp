@@ -50,7 +50,9 @@ Cost cnn_cost(double batch, bool train) {
   return sum({layer(9 * 32, 28 * 28, batch, train, true), layer(9 * 32 * 64, 14 * 14, batch, train),
               layer(3136 * 128, 1, batch, train), layer(128 * 10, 1, batch, train)});
 }
-Cost resnet20_cost(double batch) {
+// By Winograd's F(4x4, 3x3) the inner convolutions need a quarter of the multiplications (its
+// transforms are not counted); those of stride 2 and the first one run direct.
+Cost resnet20_cost(double batch, bool winograd = false) {
   Cost total = layer(9 * 3 * 16, 32 * 32, batch, true, true);
   double in = 16, side = 32;
   for (const double out : {16.0, 32.0, 64.0}) {
@@ -59,8 +61,10 @@ Cost resnet20_cost(double batch) {
         side /= 2;
         total = sum({total, layer(in * out, side * side, batch, true)});  // the shortcut
       }
-      total = sum({total, layer(9 * in * out, side * side, batch, true),
-                   layer(9 * out * out, side * side, batch, true)});
+      const double first = 9 * in * out, second = 9 * out * out;
+      const double uses = side * side, tiled = winograd ? uses / 4 : uses;
+      total = sum({total, layer(first, in == out ? tiled : uses, batch, true),
+                   layer(second, tiled, batch, true)});
       in = out;
     }
   }
@@ -119,6 +123,14 @@ Run train(const nn::ModelSpec& spec, MakeOptimizer make_optimizer, const Tensor&
 Run mixed(Run step) {
   return [step = std::move(step)] {
     const MixedPrecision bf16;
+    step();
+  };
+}
+
+// The same step with its convolutions by Winograd's method.
+Run winograd(Run step) {
+  return [step = std::move(step)] {
+    const WinogradConvolutions tiles;
     step();
   };
 }
@@ -213,6 +225,8 @@ std::vector<Workload> make_workloads() {
        [] { return mixed(train_b()); }, true},
       {"d-bf16", "train as d, products in bf16", d.flops, sgd_bytes(d), 0,
        [] { return mixed(train_d()); }, true},
+      {"d-winograd", "train as d, convolutions by Winograd's method", resnet20_cost(64, true).flops,
+       sgd_bytes(d), 0, [] { return winograd(train_d()); }},
       {"e-bf16", "train as e, products in bf16", e.flops, adam_bytes(e), 0,
        [] { return mixed(train_e()); }, true},
       {"f-bf16", "train as f, products in bf16", f.flops, adam_bytes(f), 0,

@@ -37,7 +37,7 @@ constexpr int kLeastTurns = 4;
 
 enum class Opponents { kNone, kPeers, kF32 };
 
-bool in_fewer_bits(const Workload& w) {  // "i-bf16"
+bool is_variant(const Workload& w) {  // "i-bf16"
   return std::string(w.id).find('-') != std::string::npos;
 }
 
@@ -48,16 +48,17 @@ std::vector<const Workload*> chosen_workloads(const std::string& list, Opponents
     for (const Workload& w : bench::operations()) chosen.push_back(&w);
   else if (list.empty())
     for (const Workload& w : bench::workloads())
-      if (in_fewer_bits(w) == (opponents == Opponents::kF32)) chosen.push_back(&w);
+      if (is_variant(w) == (opponents == Opponents::kF32)) chosen.push_back(&w);
   for (size_t at = 0; at < list.size();) {
     const size_t end = std::min(list.find(',', at), list.size());
     chosen.push_back(&bench::find_workload(list.substr(at, end - at)));
     at = end + 1;
   }
   for (const Workload* w : chosen)
-    if (opponents == Opponents::kF32 && !in_fewer_bits(*w))
+    if (opponents == Opponents::kF32 && !is_variant(*w))
       throw ConfigError(fmt::format(
-          "--vs f32 compares workloads in fewer bits with ours in f32; {} is one in f32.", w->id));
+          "--vs f32 compares variants, such as d-bf16, with what they are one of; {} is none.",
+          w->id));
   return chosen;
 }
 
@@ -333,7 +334,7 @@ extern const Command bench_command{
     {{"--workloads", "IDS", "which, by id, with commas between (default: a to i)"},
      {"--threads", "N", "threads (default: as many as usable cores; beside peers one and two)"},
      {"--seconds", "S", "time for each workload and framework (default 2)"},
-     {"--vs", "peers|f32", "in turns with other frameworks; the variants in fewer bits with f32"},
+     {"--vs", "peers|f32", "in turns with other frameworks; bf16, int8 and Winograd with f32"},
      {"--operations", nullptr, "single operations instead: products, convolution, exp, .."},
      {"--steps", nullptr, "what each idea brought, from plain loops on (default: c,e)"},
      {"--curves", nullptr, "how time and memory grow with batch, depth and sequence length"},

@@ -25,11 +25,15 @@ one_object 'decoding with weights in fewer bits is measured when it is named' \
   '[.workloads[] | select(.tokens_per_second > 0) | .id] == ["i-bf16", "i-int8"]'
 
 run "$TITO" bench --workloads a --vs f32
-expect 'f32 is no opponent of f32' 2 'in fewer bits'
+expect 'f32 is no opponent of f32' 2 'compares variants'
 run "$TITO" bench --workloads i-int8 --vs f32 --threads 1 --seconds 0.1 --json
 one_object 'fewer bits are compared with f32 in turns' \
   '.workloads[0] | .id == "i-int8" and .peer == "ours in f32" and .peer_min_us > 0 and
     (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001'
+
+run "$TITO" bench --workloads d-winograd --threads 1 --seconds 0.1 --json
+one_object 'the limit of Winograd is that of fewer multiplications' \
+  '.workloads[0] | .id == "d-winograd" and (.gflops * .min_us * 1000 | . > 4.5e9 and . < 5e9)'
 
 run "$TITO" bench --steps --workloads a --threads 2 --seconds 0.1 --json
 expect 'bench --steps succeeds' 0

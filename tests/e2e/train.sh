@@ -277,6 +277,8 @@ expect 'mixed precision trains' 0
 one_object 'as well as f32' '.steps == 120 and .test_accuracy > 0.8'
 run "$TITO" train sgd.toml train.precision=f16 train.out=none
 expect 'another precision is refused with the known ones' 2 "f32.*bf16"
+run "$TITO" train sgd.toml train.convolution=fft train.out=none
+expect 'another way of convolution is refused with the known ones' 2 "direct.*winograd"
 # What the plateau and an accumulation have come to is part of a checkpoint.
 set -- optim.name=rmsprop optim.centered=true optim.momentum=0.5 optim.lr=0.01 train.batch_size=48 \
   train.accumulate=2 train.evaluate_every=7 schedule.name=plateau schedule.patience=0 \

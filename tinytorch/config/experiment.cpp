@@ -234,6 +234,8 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   trainer.clip_value = config.get<double>("train.clip_value", 0.0);
   trainer.accumulate = config.get_at_least("train.accumulate", 1, 1);
   trainer.mixed_precision = config.choice("train.precision", {"f32", "bf16"}, "f32") == "bf16";
+  trainer.winograd =
+      config.choice("train.convolution", {"direct", "winograd"}, "direct") == "winograd";
   trainer.patience = config.get_at_least("train.patience", 0, 0);
   int64_t steps =
       trainer.epochs * ((e.train->batches() + trainer.accumulate - 1) / trainer.accumulate);

@@ -14,17 +14,20 @@ constexpr Variant<void(const ConvArgs<float>&)> kForward[] = {
     {"loops", loops::conv2d<float>, "seven plain loops, NCHW"},
     {"im2col", loops::conv2d_im2col<float>, "copy the windows to columns, then a matrix product"},
     {"bf16", bf16::conv2d, "direct, factors rounded to bf16, sums in f32, channels last"},
+    {"winograd", winograd::conv2d, "3x3 kernels by 4x4 tiles of outputs, rounds more"},
     {"simd", simd::conv2d, "direct: the micro-kernel over overlapping rows, channels last"},
 };
 constexpr Variant<void(const ConvGradInputArgs<float>&)> kGradInput[] = {
     {"loops", loops::conv2d_grad_input<float>, "the forward loops with the arrow turned, NCHW"},
     {"bf16", bf16::conv2d_grad_input, "as simd, factors rounded to bf16, sums in f32"},
+    {"winograd", winograd::conv2d_grad_input, "as conv2d's, of dy with the flipped kernel"},
     {"simd", simd::conv2d_grad_input,
      "direct convolution of dy with the flipped kernel, by phases"},
 };
 constexpr Variant<void(const ConvGradWeightArgs<float>&)> kGradWeight[] = {
     {"loops", loops::conv2d_grad_weight<float>, "one sum over all pixels a weight, NCHW"},
     {"bf16", bf16::conv2d_grad_weight, "pixels in pairs, factors rounded to bf16, sums in f32"},
+    {"winograd", winograd::conv2d_grad_weight, "the forward tiles transposed, rounds more"},
     {"simd", simd::conv2d_grad_weight,
      "the micro-kernel along the pixels, in place, channels last"},
 };
@@ -51,7 +54,7 @@ Kernel<void(const ConvPoolGradArgs<float>&)> conv2d_pool_grad_f32("conv2d_pool_g
 
 // One tensor passes through all of them, so a hand-picked variant must be picked for all of them.
 ImageLayout conv2d_layout() {
-  const auto is_simd = [](const KernelBase& k) {  // "simd" or "bf16"
+  const auto is_simd = [](const KernelBase& k) {  // "simd" or what stands with it
     return k.chosen() >= std::min(k.find("simd"), k.find("bf16") < 0 ? k.count() : k.find("bf16"));
   };
   const bool simd = is_simd(conv2d_f32);

@@ -15,8 +15,8 @@ struct ConvGeometry {
 };
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation);
 
-// How the images of a call lie in memory. The "loops" variants take kNchw only, the "simd" and
-// "bf16" variants kNhwc only (channels_last: shape stays n,c,h,w, channels are innermost).
+// How the images of a call lie in memory. The "loops" variants take kNchw only, "simd", "bf16" and
+// "winograd" kNhwc only (channels_last: shape stays n,c,h,w, channels are innermost).
 enum class ImageLayout : uint8_t { kNchw, kNhwc };
 
 // y[n,o,i,j] = act( bias[o] + sum_{c,p,q} x[n, c, i*stride_h + p*dil_h - pad_h, ...] w[o,c,p,q] )
@@ -122,5 +122,13 @@ void conv2d(const ConvArgs<float>&);
 void conv2d_grad_input(const ConvGradInputArgs<float>&);
 void conv2d_grad_weight(const ConvGradWeightArgs<float>&);
 }  // namespace bf16
+// As simd, by Winograd's F(4x4, 3x3) where it applies: 3x3 kernels, stride 1, no dilation, one
+// group, channels in sixteens, outputs that fill most of the 4x4 tiles. A quarter of the
+// multiplications, and five times the rounding error of simd.
+namespace winograd {
+void conv2d(const ConvArgs<float>&);
+void conv2d_grad_input(const ConvGradInputArgs<float>&);
+void conv2d_grad_weight(const ConvGradWeightArgs<float>&);
+}  // namespace winograd
 
 }  // namespace tinytorch::kernels

@@ -116,6 +116,8 @@ void Trainer::resume(const std::string& checkpoint) {
 double Trainer::loss_and_gradient(const Batch& batch, bool weighted) {
   std::optional<MixedPrecision> mixed;
   if (options_.mixed_precision) mixed.emplace();
+  std::optional<WinogradConvolutions> winograd;
+  if (options_.winograd) winograd.emplace();
   const Rows rows(model_(batch.x), batch.y);
   Tensor loss = cross_entropy(rows.logits, rows.target);
   const double value = loss.item();

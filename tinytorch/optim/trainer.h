@@ -37,6 +37,7 @@ struct TrainerOptions {
   double clip_value = 0;         // 0: no clipping; comes before clip_norm
   int64_t accumulate = 1;        // batches whose gradients make one step (an epoch's last: fewer)
   bool mixed_precision = false;  // forward and backward in MixedPrecision (ops/precision.h)
+  bool winograd = false;         // forward and backward in WinogradConvolutions (ops/precision.h)
   int64_t patience = 0;          // ends after so many evaluations without a better loss; 0: never
   int64_t evaluate_every = 0;    // steps; 0: at the end of each epoch. The end always counts.
   int64_t checkpoint_every = 0;  // the same

@@ -3,11 +3,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <numeric>
 
 #include "tests/unit/optim/training_test_util.h"
+#include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/matmul.h"
 #include "tinytorch/kernels/simd/bf16.h"
 #include "tinytorch/nn/linear.h"
+#include "tinytorch/ops/precision.h"
 #include "tinytorch/optim/checkpoint.h"
 
 namespace tinytorch::optim {
@@ -113,6 +116,43 @@ TEST(Trainer, MixedPrecisionLearnsTheSame) {
   const bool has_unit = kernels::bf16_unit() != kernels::Bf16Unit::kNone;
   EXPECT_EQ(last[1] != last[0], has_unit) << "bf16 rounds";
   EXPECT_STREQ(kernels::matmul_f32.name(kernels::matmul_f32.chosen()), "simd") << "afterwards";
+}
+
+TEST(Trainer, WinogradLearnsTheSame) {
+  Workload w;
+  w.spec.name = "resnet20", w.spec.in_channels = 3, w.spec.image_size = 16;
+  w.sample = {3, 16, 16}, w.batch = 8, w.samples = 32;
+  w.optimizer = sgd(0.02, 0);
+  std::vector<double> losses[2];
+  for (const bool winograd : {false, true}) {
+    TrainerOptions o;
+    o.epochs = kSanitized ? 1 : 12, o.winograd = winograd;
+    Training training(w, o);
+    training.trainer->add_callback(
+        {.on_step = [&](const StepReport& r) { losses[winograd].push_back(r.loss); }});
+    training.trainer->run();
+  }
+  EXPECT_NE(losses[1], losses[0]) << "nothing is computed by tiles";
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(losses[1][i], losses[0][i], 1e-3) << i;
+  // Then the runs part: a rounding error that moves one activation across ReLU's zero is enough.
+  double last[2] = {};
+  for (const bool winograd : {false, true})
+    last[winograd] = std::accumulate(losses[winograd].end() - 4, losses[winograd].end(), 0.0) / 4;
+  if (!kSanitized) {
+    EXPECT_LT(last[0], 0.5 * losses[0].front()) << "something is learnt";
+    EXPECT_NEAR(last[1], last[0], 0.05);
+  }
+  EXPECT_STREQ(kernels::conv2d_f32.name(kernels::conv2d_f32.chosen()), "simd") << "afterwards";
+}
+
+TEST(Trainer, WinogradInsideMixedPrecisionTakesTheConvolutions) {
+  const MixedPrecision mixed;
+  {
+    const WinogradConvolutions tiles;
+    EXPECT_STREQ(kernels::conv2d_f32.name(kernels::conv2d_f32.chosen()), "winograd");
+    EXPECT_STREQ(kernels::matmul_f32.name(kernels::matmul_f32.chosen()), "bf16");
+  }
+  EXPECT_STREQ(kernels::conv2d_f32.name(kernels::conv2d_f32.chosen()), "bf16");
 }
 
 TEST(Trainer, OptionsThatCannotBeAreRefused) {

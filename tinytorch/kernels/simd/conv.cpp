@@ -46,11 +46,11 @@ DirectConv forward_conv(const ConvGeometry& g, const float* x, const float* w, c
 
 // y[n,i,j,o] = act(bias[o] + sum_{p,q,c} x[n, i*stride_h + p*dil_h - pad_h, ..., c] w[o,c,p,q])
 // x: n x h x w x c, y: n x oh x ow x o, w: OIHW, packed to panels on each call. Nothing aliases.
-void convolve(const ConvArgs<float>& args, bool bf16) {
+void convolve(const ConvArgs<float>& args, ConvMethod method) {
   const ConvGeometry& g = args.g;
   DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.activation == Activation::kRelu);
   d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
-  d.bf16 = bf16;
+  d.method = method;
   d.packed = args.packed;
   merge_rows(d);
   direct_conv(d);
@@ -63,7 +63,7 @@ void convolve(const ConvArgs<float>& args, bool bf16) {
 }  // namespace
 
 void conv2d(const ConvArgs<float>& args) {
-  convolve(args, false);
+  convolve(args, ConvMethod::kDirect);
 }
 
 size_t packed_conv_weight_bytes(const ConvGeometry& g) {
@@ -140,12 +140,12 @@ void zero_phase(const DirectConv& d) {
 // A convolution of dy with the flipped kernel, input and output channels exchanged. With a stride,
 // the inputs fall in stride_h*stride_w phases, each with the taps that can reach it: no zeros are
 // multiplied. dy: n x oh x ow x o, dx: n x h x w x c is overwritten. Nothing aliases.
-void convolve_back(const ConvGradInputArgs<float>& args, bool bf16) {
+void convolve_back(const ConvGradInputArgs<float>& args, ConvMethod method) {
   const ConvGeometry& g = args.g;
   DirectConv d;
   d.n = g.n, d.groups = g.groups, d.cg = g.o / g.groups, d.og = g.c / g.groups;
   d.x = args.dy, d.h = g.oh, d.w = g.ow;
-  d.bf16 = bf16;
+  d.method = method;
   d.w_o = g.kh * g.kw, d.w_c = d.og * d.w_o, d.w_group = d.cg * d.w_c;
   d.y_pixel = g.stride_w * g.c, d.y_row = g.stride_h * g.w * g.c, d.y_image = g.h * g.w * g.c;
   for (int64_t r = 0; r < g.stride_h; ++r) {
@@ -175,18 +175,25 @@ void convolve_back(const ConvGradInputArgs<float>& args, bool bf16) {
 }  // namespace
 
 void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
-  convolve_back(args, false);
+  convolve_back(args, ConvMethod::kDirect);
 }
 
 }  // namespace tinytorch::kernels::simd
 
-namespace tinytorch::kernels::bf16 {
+namespace tinytorch::kernels {
 
-void conv2d(const ConvArgs<float>& args) {
-  simd::convolve(args, true);
+void bf16::conv2d(const ConvArgs<float>& args) {
+  simd::convolve(args, simd::ConvMethod::kBf16);
 }
-void conv2d_grad_input(const ConvGradInputArgs<float>& args) {
-  simd::convolve_back(args, true);
+void bf16::conv2d_grad_input(const ConvGradInputArgs<float>& args) {
+  simd::convolve_back(args, simd::ConvMethod::kBf16);
 }
 
-}  // namespace tinytorch::kernels::bf16
+void winograd::conv2d(const ConvArgs<float>& args) {
+  simd::convolve(args, simd::ConvMethod::kWinograd);
+}
+void winograd::conv2d_grad_input(const ConvGradInputArgs<float>& args) {
+  simd::convolve_back(args, simd::ConvMethod::kWinograd);
+}
+
+}  // namespace tinytorch::kernels

@@ -389,7 +389,8 @@ void pack_direct_conv(const DirectConv& conv, float* packed) {
 
 void direct_conv(const DirectConv& conv) {
   if (conv.n == 0 || conv.oh < (conv.pool ? 2 : 1) || conv.ow == 0 || conv.og == 0) return;
-  if (conv.bf16 && direct_conv_bf16(conv)) return;
+  if (conv.method == ConvMethod::kBf16 && direct_conv_bf16(conv)) return;
+  if (conv.method == ConvMethod::kWinograd && direct_conv_winograd(conv)) return;
   TINYTORCH_DISPATCH(run_direct_conv)(conv);
 }
 

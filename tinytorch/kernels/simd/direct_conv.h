@@ -6,6 +6,9 @@
 
 namespace tinytorch::kernels::simd {
 
+// The ways of kernels/conv.h's namespaces; each falls back on kDirect where it gains nothing.
+enum class ConvMethod : uint8_t { kDirect, kBf16, kWinograd };
+
 // y[n,i,j,o] = act( bias[o] + sum_{p,q,c} x[n, top + i*stride_h + p*dil_h,
 //                                              left + j*stride_w + q*dil_w, c] * weight(o,c,p,q) )
 // x is dense n x h x w x (groups*cg), zero outside of the image. The output channels of a pixel
@@ -31,14 +34,16 @@ struct DirectConv {
   // given, the position 0..3 of the first maximum; the y strides are those of the pooled image.
   bool pool = false;
   uint8_t* pool_index = nullptr;
-  bool bf16 = false;  // may round x and weight to bf16: kernels/conv.h
+  ConvMethod method = ConvMethod::kDirect;
 };
 void direct_conv(const DirectConv& conv);
 // The weight as panels of output channels, for any number of calls. Only the fields about channels,
 // kernel and weight count.
 int64_t packed_direct_conv_floats(const DirectConv& conv);
 void pack_direct_conv(const DirectConv& conv, float* packed);
-bool direct_conv_bf16(const DirectConv& conv);  // false, nothing done: where f32 has to do it
+// false, nothing done: what does not suit the method and runs direct
+bool direct_conv_bf16(const DirectConv& conv);
+bool direct_conv_winograd(const DirectConv& conv);
 
 // Copies rows [row, row + rows) x columns [col, col + cols) of an image (h x w pixels of c floats)
 // to dst, dense, with zeros for what lies outside of the image.
