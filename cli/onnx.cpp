@@ -170,6 +170,7 @@ int infer_onnx(const Args& args) {
   const auto in = files_of("--input", args.text("--input"), model->inputs(), true);
   const auto out = files_of("--output", args.text("--output"), model->outputs(), false);
   std::vector<Tensor> inputs;
+  inputs.reserve(in.size());
   for (size_t i = 0; i < in.size(); ++i) inputs.push_back(read_input(in[i], model->inputs()[i]));
   std::vector<Tensor> outputs;
   try {

@@ -22,6 +22,7 @@ struct Example {
     const Sample sample = op.samples(maker).front();
     const Tensor out = sample.run(sample.inputs);
     std::vector<std::string> inputs;
+    inputs.reserve(sample.inputs.size());
     for (const Tensor& t : sample.inputs) inputs.push_back(t.shape().str());
     label = sample.label;
     shapes = fmt::format("{}{}-> {}", fmt::join(inputs, ", "), inputs.empty() ? "" : " ",

@@ -92,7 +92,7 @@ std::set<std::string> exported_tasks(const Lab& lab, const Module& module) {
   const Json& entry = provenance[module.name];
   for (const auto& [file, print] : entry.at("files").items()) {
     const std::string path = lab.folder + "/tinytorch/" + file;
-    if (!fs::exists(path) || text_fingerprint(read_text(path)) != print)
+    if (!fs::exists(path) || text_fingerprint(read_text(path)) != print.get<std::string>())
       throw IoError("tinytorch/" + file + " is not as it was exported. Hint: ./tito export " +
                     module.name);
   }

@@ -195,6 +195,7 @@ std::vector<ZipMember> zip_members(Bytes archive, std::string_view name) {
     reader.fail(0, "central directory", format_text("{} bytes more", reader.remaining()),
                 format_text("{} members", directory.count));
   std::vector<const ZipMember*> by_offset;
+  by_offset.reserve(out.size());
   for (const ZipMember& m : out) by_offset.push_back(&m);
   std::sort(by_offset.begin(), by_offset.end(),
             [](const ZipMember* a, const ZipMember* b) { return a->offset < b->offset; });

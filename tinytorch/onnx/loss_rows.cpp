@@ -26,7 +26,7 @@ Tensor nll(const Node& n, const Tensor& x, const Tensor& labels, const Tensor& w
   }
   const Tensor picked = gather(x, 1, label.unsqueeze(1)).squeeze(1);
   // An ignored value may be infinite: it must not come in as 0 times infinity.
-  const Tensor loss = where(eq(counts, 0), zeros({}, x.dtype()), neg(picked) * counts);
+  Tensor loss = where(eq(counts, 0), zeros({}, x.dtype()), neg(picked) * counts);
   const std::string reduction = n.text("reduction", "mean");
   if (reduction == "none") return loss;
   if (reduction == "sum") return loss.sum();

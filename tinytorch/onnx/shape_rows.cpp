@@ -220,7 +220,7 @@ Tensors pad_of(const Node& n) {
     constexpr int64_t kMost = int64_t{1} << 40;
     if (std::max(std::abs(before), std::abs(after)) > kMost)
       raise<IoError>("padding by {}", before);
-    const auto at = static_cast<size_t>(2 * (y.dim() - 1 - axis));
+    const auto at = 2 * static_cast<size_t>(y.dim() - 1 - axis);
     amounts[at] = before;
     amounts[at + 1] = after;
     sizes[static_cast<size_t>(axis)] += before + after;
@@ -229,7 +229,7 @@ Tensors pad_of(const Node& n) {
   if (mode == "constant") return {pad(y, amounts, value)};
   if (mode != "reflect" && mode != "edge") raise<Unsupported>("mode {}: we do not have it", mode);
   for (int d = 0; d < y.dim(); ++d) {
-    const auto at = static_cast<size_t>(2 * (y.dim() - 1 - d));
+    const auto at = 2 * static_cast<size_t>(y.dim() - 1 - d);
     if (amounts[at] == 0 && amounts[at + 1] == 0) continue;
     if (y.size(d) == 0) raise<ShapeError>("dim {} of {} has nothing to repeat", d, y.shape().str());
     const Numbers index = padded_places(y.size(d), amounts[at], amounts[at + 1], mode == "reflect");

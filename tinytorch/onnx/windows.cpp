@@ -12,7 +12,7 @@ constexpr int64_t kMost = int64_t{1} << 24;  // of a kernel's size, a stride, a 
 
 Numbers sizes_of(const Node& node, const char* name, size_t count, int64_t least,
                  int64_t fallback) {
-  const Numbers given = node.integers(name);
+  Numbers given = node.integers(name);
   if (given.empty()) return Numbers(count, fallback);
   if (given.size() != count)
     raise<IoError>("{} [{}] are not {} numbers", name, joined(given), count);

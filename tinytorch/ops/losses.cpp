@@ -78,7 +78,7 @@ void check_class_weight(const Tensor& x, const Tensor& weight, const char* op) {
 
 // Each label's weight, 0 for those that do not count.
 Tensor label_weights(const Labels& labels, const Tensor& weight, DType dtype) {
-  const Tensor kept = labels.kept.to(dtype);
+  Tensor kept = labels.kept.to(dtype);
   if (!weight.defined()) return kept;
   const Tensor flat = index_select(weight, 0, labels.index.reshape({labels.index.numel()}));
   return flat.reshape(labels.index.shape()) * kept;

@@ -91,11 +91,11 @@ Tensor run_dense(const kernels::PointwiseRows& rows, DType dtype, DType out_dtyp
   DenseOperands x;
   Tensor out = dense_result(inputs, out_dtype, x);
   if (!out.defined()) return out;
+  const int operands = static_cast<int>(inputs.size()) + 1;
   int64_t step[kernels::kMaxOperands];
   step[0] = static_cast<int64_t>(item_size(out_dtype));
-  for (size_t i = 1; i <= inputs.size(); ++i) step[i] = static_cast<int64_t>(item_size(dtype));
-  if (x.numel > 0)
-    run_row(row, x.numel, x.data, step, static_cast<int>(inputs.size()) + 1, params, ns);
+  for (int i = 1; i < operands; ++i) step[i] = static_cast<int64_t>(item_size(dtype));
+  if (x.numel > 0) run_row(row, x.numel, x.data, step, operands, params, ns);
   return out;
 }
 

@@ -145,7 +145,7 @@ using Inputs = const std::vector<Tensor>&;
 using List = std::vector<int64_t>;
 
 std::vector<Sample> flip_samples(SampleMaker& m) {
-  const auto run = [](List dims) { return [dims](Inputs t) { return flip(t[0], dims); }; };
+  const auto run = [](const List& dims) { return [dims](Inputs t) { return flip(t[0], dims); }; };
   return {{"last", {m.normal({3, 4})}, run({-1})},
           {"both", {m.normal({3, 4})}, run({0, 1})},
           {"none", {m.normal({3})}, run({})},
@@ -156,7 +156,7 @@ std::vector<ErrorCase> flip_errors() {
           {"range", [] { flip(zeros({2, 3}), {2}); }, "flip: dim 2 is out of range"}};
 }
 std::vector<Sample> roll_samples(SampleMaker& m) {
-  const auto run = [](List shifts, List dims) {
+  const auto run = [](const List& shifts, const List& dims) {
     return [=](Inputs t) { return roll(t[0], shifts, dims); };
   };
   return {{"by 2", {m.normal({3, 5})}, run({2}, {1})},
@@ -170,7 +170,7 @@ std::vector<ErrorCase> roll_errors() {
       {"no shifts", [] { roll(zeros({2, 3}), {}); }, "roll: no shifts. Hint: one for each dim"}};
 }
 std::vector<Sample> repeat_samples(SampleMaker& m) {
-  const auto run = [](List times) { return [=](Inputs t) { return repeat(t[0], times); }; };
+  const auto run = [](const List& times) { return [=](Inputs t) { return repeat(t[0], times); }; };
   return {{"2 by 3", {m.normal({2, 3})}, run({2, 3})},
           {"more dims", {m.normal({3})}, run({2, 1, 2})},
           {"once", {m.normal({2, 2})}, run({1, 1})},

@@ -219,7 +219,7 @@ void check_betas(const char* optimizer, double beta1, double beta2) {
 
 }  // namespace
 
-Sgd::Sgd(std::vector<ParamGroup<SgdOptions>> groups)
+Sgd::Sgd(const std::vector<ParamGroup<SgdOptions>>& groups)
     : GroupedOptimizer(groups, any_momentum(groups) ? std::vector<std::string>{"momentum"}
                                                     : std::vector<std::string>{}) {
   for (const auto& [parameters, o] : groups) {
@@ -238,7 +238,7 @@ void Sgd::step() {
   });
 }
 
-Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups)
+Adam::Adam(const std::vector<ParamGroup<AdamOptions>>& groups)
     : GroupedOptimizer(groups, {"exp_avg", "exp_avg_sq"}) {
   for (const auto& [parameters, o] : groups) {
     const char* name = o.decoupled ? "adamw" : "adam";
@@ -274,7 +274,7 @@ std::vector<std::string> rmsprop_states(const std::vector<ParamGroup<RmspropOpti
 
 }  // namespace
 
-Rmsprop::Rmsprop(std::vector<ParamGroup<RmspropOptions>> groups)
+Rmsprop::Rmsprop(const std::vector<ParamGroup<RmspropOptions>>& groups)
     : GroupedOptimizer(groups, rmsprop_states(groups)) {
   for (const auto& [parameters, o] : groups) {
     check_positive("rmsprop", "lr", o.lr, true);
@@ -293,7 +293,7 @@ void Rmsprop::step() {
   });
 }
 
-Adagrad::Adagrad(std::vector<ParamGroup<AdagradOptions>> groups)
+Adagrad::Adagrad(const std::vector<ParamGroup<AdagradOptions>>& groups)
     : GroupedOptimizer(
           groups, {"sum"},
           common("adagrad", "initial_accumulator_value", groups,
@@ -315,7 +315,8 @@ void Adagrad::step() {
   });
 }
 
-Lion::Lion(std::vector<ParamGroup<LionOptions>> groups) : GroupedOptimizer(groups, {"exp_avg"}) {
+Lion::Lion(const std::vector<ParamGroup<LionOptions>>& groups)
+    : GroupedOptimizer(groups, {"exp_avg"}) {
   for (const auto& [parameters, o] : groups) {
     check_positive("lion", "lr", o.lr, true);
     check_positive("lion", "weight_decay", o.weight_decay, true);

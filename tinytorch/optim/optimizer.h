@@ -91,6 +91,7 @@ class GroupedOptimizer : public Optimizer {
   template <class T, class Member>
   static std::vector<Member> each(const std::vector<T>& list, Member T::* member) {
     std::vector<Member> out;
+    out.reserve(list.size());
     for (const T& item : list) out.push_back(item.*member);
     return out;
   }
@@ -104,7 +105,7 @@ struct SgdOptions {
 // Defaults and formulas are PyTorch's (dampening 0): kernels/optim.h.
 class Sgd : public GroupedOptimizer<SgdOptions> {
  public:
-  explicit Sgd(std::vector<ParamGroup<SgdOptions>> groups);
+  explicit Sgd(const std::vector<ParamGroup<SgdOptions>>& groups);
   Sgd(std::vector<Tensor> parameters, const SgdOptions& options)
       : Sgd({{std::move(parameters), options}}) {}
   void step() override;
@@ -117,7 +118,7 @@ struct AdamOptions {
 };
 class Adam : public GroupedOptimizer<AdamOptions> {
  public:
-  explicit Adam(std::vector<ParamGroup<AdamOptions>> groups);
+  explicit Adam(const std::vector<ParamGroup<AdamOptions>>& groups);
   Adam(std::vector<Tensor> parameters, const AdamOptions& options)
       : Adam({{std::move(parameters), options}}) {}
   void step() override;
@@ -129,7 +130,7 @@ struct RmspropOptions {
 };
 class Rmsprop : public GroupedOptimizer<RmspropOptions> {
  public:
-  explicit Rmsprop(std::vector<ParamGroup<RmspropOptions>> groups);
+  explicit Rmsprop(const std::vector<ParamGroup<RmspropOptions>>& groups);
   Rmsprop(std::vector<Tensor> parameters, const RmspropOptions& options)
       : Rmsprop({{std::move(parameters), options}}) {}
   void step() override;
@@ -140,7 +141,7 @@ struct AdagradOptions {
 };
 class Adagrad : public GroupedOptimizer<AdagradOptions> {
  public:
-  explicit Adagrad(std::vector<ParamGroup<AdagradOptions>> groups);
+  explicit Adagrad(const std::vector<ParamGroup<AdagradOptions>>& groups);
   Adagrad(std::vector<Tensor> parameters, const AdagradOptions& options)
       : Adagrad({{std::move(parameters), options}}) {}
   void step() override;
@@ -151,7 +152,7 @@ struct LionOptions {
 };
 class Lion : public GroupedOptimizer<LionOptions> {
  public:
-  explicit Lion(std::vector<ParamGroup<LionOptions>> groups);
+  explicit Lion(const std::vector<ParamGroup<LionOptions>>& groups);
   Lion(std::vector<Tensor> parameters, const LionOptions& options)
       : Lion({{std::move(parameters), options}}) {}
   void step() override;

@@ -48,7 +48,7 @@ T integer_power(T x, int64_t y) {
     return static_cast<T>(std::is_signed_v<T> && x == static_cast<T>(-1) ? (y % 2 != 0 ? -1 : 1)
                                                                          : 0);
   }
-  uint64_t power = 1, factor = static_cast<uint64_t>(x);
+  uint64_t power = 1, factor = static_cast<uint64_t>(static_cast<int64_t>(x));
   for (; y > 0; y /= 2, factor *= factor)
     if (y % 2 != 0) power *= factor;
   return static_cast<T>(power);
