@@ -1,8 +1,7 @@
-// The pieces of the f32 matrix product that are compiled once for each instruction set: the
-// micro-kernel, the packing of operands and the epilogue. The nest that calls them is matmul.cpp.
+// What the f32 matrix product (matmul.cpp) shares with attention, Winograd and the other products:
+// the micro-kernel's arguments, partial vectors, transposing, the epilogue.
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "hwy/highway.h"
 #include "tinytorch/kernels/matmul.h"
@@ -45,7 +44,7 @@ HWY_INLINE V relu(V x) {  // NaN and -0 are not below 0 and stay
 #endif
 }
 
-// ---- The micro-kernel ----
+// ---- The micro-kernel (matmul.cpp) ----
 
 // One tile: C[i,j] = (add ? C[i,j] : 0) + sum over p in [0, kc) of a(i,p) b(p,j), each sum one
 // chain of fused multiply-adds. A comes in one of two orders, named by what has unit stride:
@@ -75,89 +74,9 @@ struct TileArgs {
   int64_t far_in, far_out;
 };
 
-template <int m, int nv, bool rows>
-HWY_NOINLINE void tile(const TileArgs& t) {
-  V acc[m][nv];
-#pragma GCC unroll 16
-  for (int i = 0; i < m; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < nv; ++j) acc[i][j] = hn::Zero(d);
-  float* HWY_RESTRICT c = t.c;
-  const int64_t ldc = t.ldc;
-#pragma GCC unroll 16
-  for (int i = 0; i < m; ++i) {
-    __builtin_prefetch(t.touch + i * t.touch_row);
-    __builtin_prefetch(t.touch + i * t.touch_row + t.touch_second);
-  }
-  // Three rows for each base pointer: base, base + step, base + 2 * step are addresses that x86
-  // forms inside the load.
-  constexpr int kBases = rows ? (m + 2) / 3 : 1;
-  const float* a[kBases];
-#pragma GCC unroll 8
-  for (int g = 0; g < kBases; ++g) a[g] = t.a + 3 * g * t.a_step;
-  const float* HWY_RESTRICT b = t.b;
-  const float* ahead = t.ahead;
-  const int64_t a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
-  const int64_t far_in = t.far_in;
-  for (int64_t p0 = 0; p0 < t.kc; p0 += 16) {
-    const int64_t steps = std::min<int64_t>(16, t.kc - p0);
-    const float* far = t.far + p0 / 16 * t.far_out;
-    for (int64_t p = 0; p < steps; ++p) {
-      V bv[nv];
-#pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) bv[j] = hn::LoadU(d, b + j * kLanes);
-#pragma GCC unroll 16
-      for (int i = 0; i < m; ++i) {
-        const V av = hn::Set(d, rows ? a[i / 3][i % 3 * a_step] : a[0][i]);
-#pragma GCC unroll 2
-        for (int j = 0; j < nv; ++j) acc[i][j] = hn::MulAdd(av, bv[j], acc[i][j]);
-      }
-#pragma GCC unroll 8
-      for (int g = 0; g < kBases; ++g) a[g] += rows ? 1 : a_step;
-      b += b_step;
-      if (nv > 1) {  // the narrow tile is bound by its loads
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + kLanes);
-        ahead += ahead_step;
-        __builtin_prefetch(far, 0, 2);
-        far += far_in;
-      }
-    }
-  }
-  const auto each = [&](auto&& step) {
-#pragma GCC unroll 16
-    for (int i = 0; i < m; ++i)
-#pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) acc[i][j] = step(acc[i][j], i * ldc + j * kLanes, j * kLanes);
-  };
-  if (t.add) each([&](V v, int64_t at, int) { return hn::Add(hn::LoadU(d, c + at), v); });
-  if (t.bias) each([&](V v, int64_t, int j) { return hn::Add(v, hn::LoadU(d, t.bias + j)); });
-  if (t.relu) each([&](V v, int64_t, int) { return relu(v); });
-  each([&](V v, int64_t at, int) {
-    hn::StoreU(v, d, c + at);
-    return v;
-  });
-}
-
 using TileFn = void (*)(const TileArgs&);
-template <int nv, bool rows>
-struct TileTable {
-  template <int... i>
-  static constexpr auto make(std::integer_sequence<int, i...>) {
-    struct Table {
-      TileFn fn[sizeof...(i)];
-    };
-    return Table{{tile<i + 1, nv, rows>...}};
-  }
-  static constexpr auto kTable = make(std::make_integer_sequence<int, kRows>());
-};
-
-// The micro-kernel for m rows (1..kRows) and nv vectors of columns (1 or 2).
-inline TileFn tile_fn(int64_t m, int64_t nv, bool rows) {
-  if (rows)
-    return nv == 1 ? TileTable<1, true>::kTable.fn[m - 1] : TileTable<2, true>::kTable.fn[m - 1];
-  return nv == 1 ? TileTable<1, false>::kTable.fn[m - 1] : TileTable<2, false>::kTable.fn[m - 1];
-}
+// The micro-kernel for m rows (1..kRows), nv vectors of columns (1 or 2) and A in rows or a panel.
+TileFn tile_fn(int64_t m, int64_t nv, bool rows);
 
 // ---- Partial vectors ----
 // The first n lanes (1 <= n <= kLanes); memory beyond them is not touched.
@@ -235,68 +154,6 @@ HWY_INLINE void transpose_lanes(const float* from, int64_t from_step, int64_t co
   }
   for (; p < length; ++p)
     for (int64_t r = 0; r < kLanes; ++r) to[p * to_step + r] = start[r][p];
-}
-
-// ---- Packing ----
-
-struct Operand {
-  const float* data;
-  int64_t rs, cs;  // strides of rows and columns
-  const float* at(int64_t i, int64_t j) const { return data + i * rs + j * cs; }
-};
-
-// Columns [0, n) of kc rows of B as a panel: to[p * step + j], step = n rounded up to whole
-// vectors, at most kCols. Columns past n hold zeros or copies: their products are never stored.
-inline void pack_b(const Operand& b, int64_t kc, int64_t n, float* to) {
-  const int64_t step = (n + kLanes - 1) / kLanes * kLanes;
-  if (b.cs == 1 && n == kCols) {
-    for (int64_t p = 0; p < kc; ++p, to += kCols) {
-      const float* from = b.at(p, 0);
-      for (int j = 0; j < kCols; j += kLanes) {
-        __builtin_prefetch(from + 16 * b.rs + j);
-        hn::StoreU(hn::LoadU(d, from + j), d, to + j);
-      }
-    }
-    return;
-  }
-  for (int64_t j = 0; j < n; j += kLanes) {
-    const int64_t count = std::min<int64_t>(kLanes, n - j);
-    if (b.rs == 1) {
-      transpose_lanes(b.at(0, j), b.cs, count, kc, to + j, step);
-    } else if (b.cs == 1) {
-      for (int64_t p = 0; p < kc; ++p) hn::StoreU(load_n(b.at(p, j), count), d, to + p * step + j);
-    } else {
-      for (int64_t p = 0; p < kc; ++p)
-        for (int64_t r = 0; r < kLanes; ++r)
-          to[p * step + j + r] = r < count ? *b.at(p, j + r) : 0.0f;
-    }
-  }
-}
-
-// Rows [0, m) of kc columns of A as panels of kRows or fewer rows, one for each tile t:
-// to[t * panel + p * kRows + i], where tile t starts at row m * t / tiles. Goes over all tiles for
-// a few columns at a time: a column of A^T lies in one piece, and its cache lines are read once.
-// Whole vectors are copied, each of which the next one overwrites in part: a panel needs room for
-// one vector more than kc * kRows. `readable`: rows of A from row 0 on.
-inline void pack_a(const Operand& a, int64_t m, int64_t tiles, int64_t kc, int64_t readable,
-                   float* to, int64_t panel) {
-  constexpr int64_t kStep = 8;
-  for (int64_t p0 = 0; p0 < kc; p0 += kStep) {
-    const int64_t p1 = std::min(kc, p0 + kStep);
-    for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t begin = m * t / tiles, count = m * (t + 1) / tiles - begin;
-      const bool whole = readable - begin >= kLanes && count <= kLanes && a.rs == 1;
-      float* out = to + t * panel + p0 * kRows;
-      for (int64_t p = p0; p < p1; ++p, out += kRows) {
-        const float* from = a.at(begin, p);
-        if (whole) {
-          hn::StoreU(hn::LoadU(d, from), d, out);
-        } else {
-          for (int64_t i = 0; i < count; ++i) out[i] = from[i * a.rs];
-        }
-      }
-    }
-  }
 }
 
 // ---- The epilogue ----

@@ -9,7 +9,7 @@
 //   dg = G^T [ sum over tiles of (A dy A^T) * (B^T d B) ] G     the same lines, transposed
 //
 // At each point the sum is a matrix product, (tiles x c)(c x o) forward and (c x tiles)(tiles x o)
-// for the kernel's gradient, by the micro-kernel of matmul-inl.h. The values at the points are up
+// for the kernel's gradient, by the micro-kernel of matmul.cpp. The values at the points are up
 // to 100 times as large as the result (A^T has an 8), and their rounding errors with them: against
 // double precision the error is five times that of the direct sum, 1e-6 of the result (root mean
 // squares; the largest single one ten times). So it is never the default.
