@@ -81,7 +81,13 @@ TEST(Parallel, ChunkLengthKeepsItsBounds) {
       EXPECT_LE(static_cast<double>(length) * ns, 2e5);
     }
   EXPECT_EQ(chunk_length(1 << 20, 1e6), 64);  // dear items: still whole cache lines
-  EXPECT_GE(chunk_length(1'000'000, 0.1), 39'000);
+  EXPECT_GE(chunk_length(1'000'000, 0.1), 20'000);
+  // The numbers of chunks that two and four threads share evenly, and eight from five on.
+  for (const int64_t n : {100'000, 150'000, 190'000, 250'000, 330'000, 700'000}) {
+    const int64_t length = chunk_length(n, 0.05), chunks = (n + length - 1) / length;
+    EXPECT_TRUE(chunks == 2 || chunks == 4 || chunks % 8 == 0) << chunks << " for " << n;
+    EXPECT_LE(chunks * length, n + 64 * chunks) << "of one length";
+  }
 }
 
 TEST(Parallel, WorkIsShared) {

@@ -396,7 +396,7 @@ bool fits(int64_t kh, int64_t kw, int64_t oh, int64_t ow, int64_t c, int64_t o) 
 
 bool simd::direct_conv_winograd(const DirectConv& d) {
   if (d.groups != 1 || d.stride_h != 1 || d.stride_w != 1 || d.dil_h != 1 || d.dil_w != 1 ||
-      d.pool || !fits(d.kh, d.kw, d.oh, d.ow, d.cg, d.og))
+      !fits(d.kh, d.kw, d.oh, d.ow, d.cg, d.og))
     return false;
   TINYTORCH_DISPATCH(winograd_convolve)(d);
   return true;
