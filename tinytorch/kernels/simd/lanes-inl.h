@@ -117,14 +117,20 @@ struct Lanes {
   }
 };
 
+// The registers of a row into one.
 template <class Combine>
-HWY_INLINE F fold(const Lanes& lanes, Combine combine) {
+HWY_INLINE F fold_registers(const Lanes& lanes, Combine combine) {
   F v[kRowVecs];
   for (int k = 0; k < kRowVecs; ++k) v[k] = lanes.v[k];
   for (int half = kRowVecs / 2; half >= 1; half /= 2)
     for (int k = 0; k < half; ++k) v[k] = combine(v[k], v[k + half]);
-  F a = v[0];
-  // Both operands of each step hold the same pairs, swapped: every lane ends with the result.
+  return v[0];
+}
+
+// The lanes of a register into one, which every lane of the result holds: both operands of each
+// step hold the same pairs, swapped.
+template <class Combine>
+HWY_INLINE F fold_lanes(F a, [[maybe_unused]] Combine combine) {
 #if HWY_TARGET != HWY_SCALAR
   const F::D d;
   if constexpr (kWidth >= 16) a = combine(a, F(hn::ConcatLowerUpper(d, a.v, a.v)));
@@ -136,13 +142,47 @@ HWY_INLINE F fold(const Lanes& lanes, Combine combine) {
 #endif
   return a;
 }
+
+struct Plus {
+  HWY_INLINE F operator()(F a, F b) const { return a + b; }
+};
+// A NaN may get lost here; the callers subtract the maximum from the row that still holds it.
+struct Larger {
+  HWY_INLINE F operator()(F a, F b) const { return hn::Max(a.v, b.v); }
+};
+
 // The sum (maximum) of all virtual lanes, in every lane of the result.
 HWY_INLINE F sum_lanes(const Lanes& lanes) {
-  return fold(lanes, [](F a, F b) TINYTORCH_ROW_LAMBDA { return a + b; });
+  return fold_lanes(fold_registers(lanes, Plus()), Plus());
 }
-// A NaN may get lost here; the callers subtract the maximum from the row that still holds it.
 HWY_INLINE F max_lanes(const Lanes& lanes) {
-  return fold(lanes, [](F a, F b) TINYTORCH_ROW_LAMBDA { return F(hn::Max(a.v, b.v)); });
+  return fold_lanes(fold_registers(lanes, Larger()), Larger());
+}
+
+// fold_lanes() of kTogether rows at once, with the same pairs: lanes 4 r to 4 r + 3 of the result
+// belong to row r. 13 operations instead of 32.
+template <class Combine>
+HWY_INLINE F fold_rows(const F (&row)[kTogether], Combine combine) {
+#if HWY_TARGET == HWY_AVX3
+  const F::D d;
+  const auto halves = [&](F a, F b) TINYTORCH_ROW_LAMBDA {
+    return combine(F(hn::ConcatLowerLower(d, b.v, a.v)), F(hn::ConcatUpperUpper(d, b.v, a.v)));
+  };
+  const F a = halves(row[0], row[1]), b = halves(row[2], row[3]);
+  // Blocks 0 and 2 of both, and 1 and 3.
+  F t = combine(F(F::V{_mm512_shuffle_f32x4(a.v.raw, b.v.raw, 0x88)}),
+                F(F::V{_mm512_shuffle_f32x4(a.v.raw, b.v.raw, 0xdd)}));
+  t = combine(t, F(hn::Shuffle1032(t.v)));
+  return combine(t, F(hn::Shuffle2301(t.v)));
+#else
+  return fold_lanes(row[0], combine);
+#endif
+}
+// What fold_rows() holds for row r, in every lane.
+HWY_INLINE F of_row(F rows, int r) {
+  if constexpr (kTogether == 1) return rows;
+  const hn::RebindToSigned<F::D> di;
+  return hn::TableLookupLanes(rows.v, hn::IndicesFromVec(F::D(), hn::Set(di, 4 * r)));
 }
 
 HWY_INLINE float first_lane(F v) {

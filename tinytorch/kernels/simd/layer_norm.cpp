@@ -62,27 +62,34 @@ template <int kRows>
 HWY_INLINE void layer_norm_short_rows(const LayerNormArgs<float>& a, int64_t r) {
   const Affine affine{a.gamma, a.beta};
   const float per_n = 1.f / static_cast<float>(a.cols);
-  Lanes row[kRows], squares[kRows];
-  F rstd[kRows];
+  Lanes row[kRows];
+  F part[kRows];
   repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
     const float* x = a.x + (r + j) * a.x_stride;
     row[j].fill(0);
-    squares[j].fill(0);
     for_short_row(a.cols, [&](int64_t i, auto k, auto io)
                               TINYTORCH_ROW_LAMBDA { row[j].v[k] = io.load(x + i); });
-    const F mean = sum_lanes(row[j]) * F(per_n);
+    part[j] = fold_registers(row[j], Plus());
+  });
+  const F means = fold_rows(part, Plus()) * F(per_n);
+  repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
+    const F mean = of_row(means, j);
+    Lanes squares(0);
     for_short_row(a.cols, [&](int64_t, auto k, auto io) TINYTORCH_ROW_LAMBDA {
       row[j].v[k] = io.keep(row[j].v[k] - mean);
-      squares[j].v[k] = row[j].v[k] * row[j].v[k];
+      squares.v[k] = row[j].v[k] * row[j].v[k];
     });
-    const float scale = rstd_of(sum_lanes(squares[j]), per_n, a.eps);
-    rstd[j] = F(scale);
+    part[j] = fold_registers(squares, Plus());
     if (a.mean) a.mean[r + j] = first_lane(mean);
-    if (a.rstd) a.rstd[r + j] = scale;
+  });
+  const F rstds = rsqrt(fold_rows(part, Plus()) * F(per_n) + F(static_cast<float>(a.eps)));
+  repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
+    part[j] = of_row(rstds, j);
+    if (a.rstd) a.rstd[r + j] = first_lane(part[j]);
   });
   for_short_row(a.cols, [&](int64_t i, auto k, auto io) TINYTORCH_ROW_LAMBDA {
     repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
-      io.store(affine(row[j].v[k] * rstd[j], i, io), a.y + (r + j) * a.y_stride + i);
+      io.store(affine(row[j].v[k] * part[j], i, io), a.y + (r + j) * a.y_stride + i);
     });
   });
 }

@@ -47,25 +47,32 @@ template <bool kLog, int kRows>
 HWY_INLINE void softmax_short_rows(const SoftmaxArgs<float>& a, int64_t r) {
   const float* x = a.x + r * a.x_stride;
   float* y = a.y + r * a.y_stride;
-  Lanes row[kRows], e[kRows];
-  F scale[kRows];  // log: what is subtracted at the end
+  Lanes row[kRows];
+  F part[kRows];
   repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
     row[j].fill(kNegInf);
-    e[j].fill(0);
     for_short_row(a.cols, [&](int64_t i, auto k, auto io) TINYTORCH_ROW_LAMBDA {
       row[j].v[k] = io.load_or(x + j * a.x_stride + i, kNegInf);
     });
-    const F max = max_lanes(row[j]);
-    for_short_row(a.cols, [&](int64_t, auto k, auto io) TINYTORCH_ROW_LAMBDA {
-      row[j].v[k] -= max;
-      e[j].v[k] = io.keep(exp_nonpositive(row[j].v[k]));
-    });
-    const F total = sum_lanes(e[j]);
-    scale[j] = kLog ? log(total) : F(1.f / first_lane(total));
+    part[j] = fold_registers(row[j], Larger());
   });
+  const F largest = fold_rows(part, Larger());
+  repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
+    const F max = of_row(largest, j);
+    Lanes sum(0);
+    for_short_row(a.cols, [&](int64_t, auto k, auto io) TINYTORCH_ROW_LAMBDA {
+      const F shifted = row[j].v[k] - max;
+      sum.v[k] = io.keep(exp_nonpositive(shifted));
+      row[j].v[k] = kLog ? shifted : sum.v[k];
+    });
+    part[j] = fold_registers(sum, Plus());
+  });
+  const F total = fold_rows(part, Plus());
+  const F scales = kLog ? log(total) : F(1) / total;
+  repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA { part[j] = of_row(scales, j); });
   for_short_row(a.cols, [&](int64_t i, auto k, auto io) TINYTORCH_ROW_LAMBDA {
     repeat<kRows>([&](auto j) TINYTORCH_ROW_LAMBDA {
-      io.store(kLog ? row[j].v[k] - scale[j] : e[j].v[k] * scale[j], y + j * a.y_stride + i);
+      io.store(kLog ? row[j].v[k] - part[j] : row[j].v[k] * part[j], y + j * a.y_stride + i);
     });
   });
 }
