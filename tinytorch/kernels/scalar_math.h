@@ -85,6 +85,11 @@ template <std::floating_point T>
 T erf(T x) {
   return std::erf(x);
 }
+// The normal distribution function.
+template <std::floating_point T>
+T normal_cdf(T x) {
+  return fma(T(0.5), std::erf(x * T(0.70710678118654752)), T(0.5));
+}
 // 1 / (1 + e^-x), written so that e^ never overflows and small results keep their digits.
 template <std::floating_point T>
 T sigmoid(T x) {

@@ -107,17 +107,13 @@ struct Gelu {  // x Phi(x), Phi the normal distribution function (Hendrycks and 
   static constexpr double kInner = 0.70710678118654752;    // sqrt(1/2)
   static constexpr double kDensity = 0.39894228040143268;  // 1 / sqrt(2 pi)
   template <class V>
-  static V phi(V x) {
-    return fma(V(0.5), erf(x * V(kInner)), V(0.5));
-  }
-  template <class V>
   static V fwd(V x) {
-    return x * phi(x);
+    return x * normal_cdf(x);
   }
   template <class V>
   static V bwd(V g, V x) {
     const V density = V(kDensity) * exp(V(-0.5) * x * x);
-    return g * fma(x, density, phi(x));
+    return g * fma(x, density, normal_cdf(x));
   }
 };
 struct GeluTanh {  // 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3)

@@ -91,6 +91,9 @@ F call_pow_negative(F x) {
 F call_sign(F x) {
   return sign(x);
 }
+F call_normal_cdf(F x) {
+  return normal_cdf(x);
+}
 
 // y = f(x) through whole vectors and one partial one.
 void map(int function, const float* x, float* y, size_t n) {
@@ -98,7 +101,7 @@ void map(int function, const float* x, float* y, size_t n) {
       call_exp,     call_log,    call_tanh,         call_erf,   call_sigmoid,     call_sqrt,
       call_rsqrt,   call_relu,   call_max_swapped,  call_min,   call_min_swapped, call_clamp,
       call_where,   call_sin,    call_cos,          call_log1p, call_expm1,       call_pow,
-      call_pow_odd, call_pow_of, call_pow_negative, call_sign};
+      call_pow_odd, call_pow_of, call_pow_negative, call_sign,  call_normal_cdf};
   const Function f = kFunctions[function];
   size_t i = 0;
   for (; i + F::kLanes <= n; i += F::kLanes) f(F::load(x + i)).store(y + i);
@@ -217,6 +220,32 @@ TEST(VecMath, FewUlpOnEveryTargetAndSameBitsOnFusedOnes) {
         ASSERT_TRUE(std::memcmp(&y[i], &first[i], 4) == 0 || std::isnan(y[i]))
             << kCases[c].name << " on " << isa << " differs at " << x[i];
     }
+  }
+  set_isa(nullptr);
+}
+
+// An absolute error, as of 0.5 + 0.5 erf: what GELU multiplies by x.
+TEST(VecMath, NormalCdfIsNearAndReachesItsEnds) {
+  constexpr int kNormalCdf = std::size(kCases);
+  const std::vector<float> x = inputs();
+  std::vector<float> y(x.size()), first;
+  for (const char* isa : {"avx512", "avx2", "neon", "scalar"}) {
+    if (!set_isa(isa)) continue;
+    TINYTORCH_DISPATCH(map)(kNormalCdf, x.data(), y.data(), x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (std::isnan(x[i])) {
+        ASSERT_TRUE(std::isnan(y[i]));
+        continue;
+      }
+      ASSERT_NEAR(y[i], 0.5 * std::erfc(-double{x[i]} / std::sqrt(2.0)), 2e-7) << x[i];
+      if (x[i] < -6 || x[i] > 6) {
+        ASSERT_EQ(y[i], x[i] > 6 ? 1 : 0) << x[i];
+      }
+    }
+    if (std::string(isa) == "scalar") continue;
+    if (first.empty()) first = y;
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_TRUE(std::memcmp(&y[i], &first[i], 4) == 0 || std::isnan(y[i])) << isa << x[i];
   }
   set_isa(nullptr);
 }

@@ -169,7 +169,7 @@ HWY_INLINE V activate(V v) {
   using F = Vec<float>;
   const F x = v;
   if (kActivation == Activation::kRelu) return relu(v);
-  if (kActivation == Activation::kGelu) return (F(0.5f) * x * (F(1) + erf(x * F(0.707106781f)))).v;
+  if (kActivation == Activation::kGelu) return (x * normal_cdf(x)).v;
   if (kActivation == Activation::kGeluTanh)
     return (F(0.5f) * x * (F(1) + tanh(F(0.797884561f) * fma(F(0.044715f) * x * x, x, x)))).v;
   return v;

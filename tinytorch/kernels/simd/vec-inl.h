@@ -37,6 +37,7 @@ using scalar::is_nan;
 using scalar::log;
 using scalar::max;
 using scalar::min;
+using scalar::normal_cdf;
 using scalar::rsqrt;
 using scalar::sigmoid;
 using scalar::sqrt;
@@ -109,7 +110,11 @@ struct Vec {
     return where(is_nan(a), a,
                  HWY_TARGET == HWY_SCALAR ? where(a < b, a, b) : Vec(hn::Min(a.v, b.v)));
   }
-  // lo <= hi, neither NaN; a NaN x stays: it is always the second operand.
+  // No NaN in hi; a NaN x stays: it is always the second operand.
+  friend HWY_INLINE Vec at_most(Vec x, Vec hi) {
+    return HWY_TARGET == HWY_SCALAR ? where(x > hi, hi, x) : Vec(hn::Min(hi.v, x.v));
+  }
+  // lo <= hi, neither NaN; a NaN x stays.
   friend HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) {
     if (HWY_TARGET == HWY_SCALAR) return where(x > hi, hi, where(x < lo, lo, x));
     return hn::Min(hi.v, hn::Max(lo.v, x.v));
@@ -244,7 +249,7 @@ HWY_INLINE Vec<float> log(Vec<float> x) {
 // together as 2^n (e^f - 1) + (2^n - 1).
 HWY_INLINE Vec<float> tanh(Vec<float> x) {
   using F = Vec<float>;
-  const F a = clamp(abs(x), F(0), F(10));  // 1 - tanh(10) < 2^-27
+  const F a = at_most(abs(x), F(10));  // 1 - tanh(10) < 2^-27
   const detail::Reduced r = detail::reduce_exp(a + a, F(127));
   const F q = polynomial(r.f, {1.388250967e-03f, 8.366580121e-03f, 4.166720062e-02f,
                                1.666654348e-01f, 4.999999702e-01f});  // 1.3e-8
@@ -261,12 +266,25 @@ HWY_INLINE Vec<float> erf(Vec<float> x) {
   const F inner =
       x * polynomial(x * x, {-5.860989913e-04f, 4.967282526e-03f, -2.674870379e-02f,
                              1.128131598e-01f, -3.761244416e-01f, 1.128379107e+00f});  // 2.2e-8
-  const F u = polynomial(clamp(a, F(0), F(4)),
+  const F u = polynomial(at_most(a, F(4)),
                          {1.429049444e-04f, -2.397791715e-03f, 1.262303628e-02f, -1.071018539e-02f,
                           -6.222450361e-02f, -1.445600688e-01f, 1.000706792e+00f});  // 2.3e-8
   const F u2 = u * u;
   const F u4 = u2 * u2;
   return where(a < F(0.95f), inner, copysign(F(1) - u4 * u4, x));
+}
+
+// The normal distribution function to 2e-7 (by erf: 1e-7, in a fifth more time):
+// 1/2 + sign(x) (1/2 - q), where q = Phi(-|x|) and q^(1/4) is nearly straight. From 5.7 on q is too
+// small to count.
+HWY_INLINE Vec<float> normal_cdf(Vec<float> x) {
+  using F = Vec<float>;
+  const F u = polynomial(at_most(abs(x), F(5.7f)),  // 5.4e-9
+                         {6.717467471e-08f, -1.232487648e-06f, 5.931243322e-06f, 2.054206743e-05f,
+                          -2.178210270e-04f, -1.610637846e-04f, 3.897852264e-03f, 4.605376627e-03f,
+                          -5.018923804e-02f, -1.677343994e-01f, 8.408964276e-01f});
+  const F u2 = u * u;
+  return F(0.5f) + copysign(fma(-u2, u2, F(0.5f)), x);
 }
 
 // 1 / (1 + e^-x); with e^-|x| nothing overflows and small results keep their digits.
