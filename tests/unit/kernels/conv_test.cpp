@@ -132,6 +132,19 @@ TEST(ConvSimd, MatchesReferenceOnTheLayersOfTheModels) {
   }
 }
 
+// Outputs near an edge have fewer taps, those in a corner fewer still, and some none at all.
+TEST(ConvSimd, MatchesReferenceWherePaddingIsLeftOut) {
+  for (const ConvGeometry& g :
+       {geometry(2, 8, 9, 17, 24, 5, 5, 1, 2), geometry(2, 16, 21, 19, 32, 5, 5, 2, 2),
+        geometry(1, 24, 12, 15, 40, 3, 3, 1, 2, 2), geometry(2, 32, 11, 13, 34, 3, 3, 1, 1, 1, 2),
+        geometry(1, 16, 17, 64, 16, 3, 3, 1, 1), geometry(1, 64, 10, 16, 64, 3, 3, 2, 1),
+        geometry(2, 40, 9, 9, 20, 1, 1, 1, 1), geometry(1, 30, 8, 8, 18, 3, 3, 1, 4),
+        geometry(1, 20, 18, 18, 18, 7, 7, 1, 3), geometry(1, 16, 8, 8, 33, 3, 3, 3, 2, 2)}) {
+    const auto p = make_problem<float>(g, 78);
+    check(run_simd(p), p);
+  }
+}
+
 TEST(ConvSimd, ReluAndGeluFollowTheBias) {
   const auto p = make_problem<float>(geometry(2, 5, 9, 7, 21, 3, 3, 1, 1), 3);
   const int64_t out = p.g.oh * p.g.ow;

@@ -6,12 +6,14 @@
 //
 // A product of matrices whose inner dimension is the pixels: kh*kw*cg rows (read in place from the
 // image, or from a copy with zeros around it) times og columns (dy, packed to panels as wide as a
-// tile). A tile holds rows x two vectors of dw in registers over 256 pixels.
+// tile). A tile holds rows x two vectors of dw in registers over 256 pixels. With padding, in
+// place, the rows of a tile belong to one tap, and pixels that have this tap in the padding are
+// left out.
 //
 // Order of every sum, fixed by the shape alone: pixels (n,i,j) flattened; chains of 256 fused
 // multiply-adds that start at 0 (for the bias: four interleaved sums, then their total); chain sums
-// added in order within a slab; slabs added in order; then what dw held, when accumulating. Slabs
-// are what the threads share out.
+// added in order within a slab; slabs added in order; then what dw held, when accumulating. Products
+// with padding may be left out: they add zero. Slabs are what the threads share out.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -36,10 +38,16 @@ constexpr int64_t kSlabPixels = 1024;  // at least, so that adding slabs up cost
 constexpr int64_t kMaxSlabs = 16;
 constexpr int64_t kSlabFloats = 4 << 20;  // all slabs of a call together, unless one is larger
 
-// Output pixels of one row of a chain: the window of the first begins at x + offset.
+// Output pixels (i, j) .. (i, j + count) of a chain, `at` pixels behind its first. The window of
+// the first begins at x + offset.
 struct Piece {
   int64_t offset;
-  int64_t count;
+  int32_t i, j, count, at;
+};
+
+// The output pixels that a tile sums over: rows [i0, i1) x columns [j0, j1) of each image.
+struct Clip {
+  int32_t i0, i1, j0, j1;
 };
 
 }  // namespace tinytorch::kernels::simd
@@ -60,19 +68,33 @@ constexpr int kRows1 = kManyRegisters ? 16 : 12;
 
 // One chain of kRows values of k times kVecs vectors of output channels:
 //   sums[i][.] (first: =, else +=) sum over the chain's pixels of x[pixel + row i] * dy[pixel][.]
-// Row i lies i floats after x when kContiguous, else offsets[i] floats after it.
+// Row i lies `tap` + i floats after the window's first when kContiguous, else tap + offsets[i].
+struct GradTile {
+  const Piece *piece, *end;
+  Clip clip;
+  const float* x;
+  int64_t tap, step;  // step: floats from one pixel's window to the next
+  const int64_t* offsets;
+  const float* dy;
+  float* sums;
+  int64_t ld;
+  bool first;
+};
 template <int kRows, int kVecs, bool kContiguous>
-HWY_NOINLINE void grad_tile(const Piece* piece, const Piece* end, const float* HWY_RESTRICT x,
-                            const int64_t* HWY_RESTRICT offsets, int64_t step,
-                            const float* HWY_RESTRICT dy, float* HWY_RESTRICT sums, int64_t ld,
-                            bool first) {
+HWY_NOINLINE void grad_tile(const GradTile& tile) {
+  const int64_t* HWY_RESTRICT offsets = tile.offsets;
+  const int64_t step = tile.step;
   V acc[kRows][kVecs];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
     for (int j = 0; j < kVecs; ++j) acc[i][j] = hn::Zero(kTag);
-  for (; piece != end; ++piece) {
-    const float* row = x + piece->offset;
-    for (int64_t t = piece->count; t > 0; --t, row += step, dy += kVecs * kLanes) {
+  for (const Piece* piece = tile.piece; piece != tile.end; ++piece) {
+    if (piece->i < tile.clip.i0 || piece->i >= tile.clip.i1) continue;
+    const int64_t skipped = std::max(tile.clip.j0 - piece->j, 0);
+    const int64_t count = std::min(piece->count, tile.clip.j1 - piece->j) - skipped;
+    const float* HWY_RESTRICT row = tile.x + (piece->offset + tile.tap + skipped * step);
+    const float* HWY_RESTRICT dy = tile.dy + (piece->at + skipped) * kVecs * kLanes;
+    for (int64_t t = count; t > 0; --t, row += step, dy += kVecs * kLanes) {
       V b[kVecs];
       for (int j = 0; j < kVecs; ++j) b[j] = hn::Load(kTag, dy + j * kLanes);
 #pragma GCC unroll 16
@@ -85,14 +107,13 @@ HWY_NOINLINE void grad_tile(const Piece* piece, const Piece* end, const float* H
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
     for (int j = 0; j < kVecs; ++j) {
-      float* s = sums + i * ld + j * kLanes;
-      hn::Store(first ? acc[i][j] : hn::Add(hn::Load(kTag, s), acc[i][j]), kTag, s);
+      float* s = tile.sums + i * tile.ld + j * kLanes;
+      hn::Store(tile.first ? acc[i][j] : hn::Add(hn::Load(kTag, s), acc[i][j]), kTag, s);
     }
   }
 }
 
-using TileFn = void (*)(const Piece*, const Piece*, const float*, const int64_t*, int64_t,
-                        const float*, float*, int64_t, bool);
+using TileFn = void (*)(const GradTile&);
 template <int kVecs, bool kContiguous, int... i>
 constexpr std::array<TileFn, sizeof...(i)> make_tiles(std::integer_sequence<int, i...>) {
   return {grad_tile<i + 1, kVecs, kContiguous>...};
@@ -120,15 +141,18 @@ struct GradWeight {
   int64_t pixels = g.n * g.oh * g.ow, chains = (pixels + kChain - 1) / kChain;
   int64_t reach_h = (g.kh - 1) * g.dil_h + 1;
   int64_t cols_read = (g.ow - 1) * g.stride_w + (g.kw - 1) * g.dil_w + 1;
-  bool in_place = g.pad_h == 0 && g.pad_w == 0;
+  bool padded = g.pad_h != 0 || g.pad_w != 0;
+  bool clipped = padded && cg >= 8;  // else a tap's tiles would be too short
+  bool in_place = !padded || clipped;
   int64_t pitch = (in_place ? g.w : cols_read) * g.c;
   // With long runs of contiguous values of k, tiles stay within a run.
-  int64_t run = g.groups == 1 && g.dil_w == 1 ? g.kw * cg : cg;
-  bool contiguous = run >= 9;
+  int64_t run = g.groups == 1 && g.dil_w == 1 && !clipped ? g.kw * cg : cg;
+  bool contiguous = run >= 8;
   int64_t span = contiguous ? run : taps;  // tiles do not cross multiples of this
   int64_t slabs = 1;
   int64_t* offsets = nullptr;  // of each k from the window's first float
-  float* sums = nullptr;       // [slab][taps * width] then [slab][width] for the bias
+  Clip clip(int64_t k) const;
+  float* sums = nullptr;  // [slab][taps * width] then [slab][width] for the bias
   int64_t slab_floats() const { return (taps + 1) * width; }
 };
 
@@ -139,6 +163,26 @@ void make_offsets(GradWeight& w) {
     for (int64_t q = 0; q < g.kw; ++q)
       for (int64_t c = 0; c < w.cg; ++c, ++k)
         w.offsets[k] = p * g.dil_h * w.pitch + q * g.dil_w * g.c + c;
+}
+
+// Outputs [begin, end) of an axis whose tap lies inside of the image.
+void clip_axis(int64_t outputs, int64_t tap, int64_t stride, int64_t pad, int64_t size,
+               int32_t& begin, int32_t& end) {
+  const auto outputs_before = [&](int64_t position) {  // those whose tap lies before it
+    return std::clamp<int64_t>((position + pad - tap + stride - 1) / stride, 0, outputs);
+  };
+  begin = static_cast<int32_t>(tap < pad ? outputs_before(0) : 0);
+  end = static_cast<int32_t>(tap < size + pad ? outputs_before(size) : 0);
+}
+
+// The pixels that row k of a tile is summed over.
+Clip GradWeight::clip(int64_t k) const {
+  Clip all{0, static_cast<int32_t>(g.oh), 0, static_cast<int32_t>(g.ow)};
+  if (!clipped) return all;
+  const int64_t p = k / (g.kw * cg), q = k / cg % g.kw;
+  clip_axis(g.oh, p * g.dil_h, g.stride_h, g.pad_h, g.h, all.i0, all.i1);
+  clip_axis(g.ow, q * g.dil_w, g.stride_w, g.pad_w, g.w, all.j0, all.j1);
+  return all;
 }
 
 // Where the gradient of a pixel of the convolution comes from when dy is the gradient of its pooled
@@ -236,7 +280,7 @@ const float* gather_pixels(const GradWeight& w, int64_t begin, int64_t end, Piec
     const int64_t n = at / image_pixels, stop = std::min(end, (n + 1) * image_pixels);
     const int64_t i0 = at % image_pixels / g.ow, i1 = (stop - 1) % image_pixels / g.ow + 1;
     const float* image = w.args.x + n * g.h * g.w * g.c;
-    int64_t base = n * g.h * g.w * g.c + i0 * g.stride_h * w.pitch;
+    int64_t base = n * g.h * g.w * g.c + (i0 * g.stride_h - g.pad_h) * w.pitch - g.pad_w * g.c;
     if (!w.in_place) {
       const int64_t rows = (i1 - i0 - 1) * g.stride_h + w.reach_h;
       padded_copy({image, g.h, g.w, g.c, i0 * g.stride_h - g.pad_h, rows, -g.pad_w, w.cols_read},
@@ -247,7 +291,9 @@ const float* gather_pixels(const GradWeight& w, int64_t begin, int64_t end, Piec
     while (at < stop) {
       const int64_t i = at % image_pixels / g.ow, j = at % g.ow;
       const int64_t count = std::min({g.ow - j, stop - at, kChain - at % kChain});
-      *pieces++ = {base + (i - i0) * g.stride_h * w.pitch + j * g.stride_w * g.c, count};
+      *pieces++ = {base + (i - i0) * g.stride_h * w.pitch + j * g.stride_w * g.c,
+                   static_cast<int32_t>(i), static_cast<int32_t>(j), static_cast<int32_t>(count),
+                   static_cast<int32_t>(at % kChain)};
       at += count;
     }
   }
@@ -258,7 +304,8 @@ const float* gather_pixels(const GradWeight& w, int64_t begin, int64_t end, Piec
 void chain_tiles(const GradWeight& w, const Piece* piece, const Piece* end, const float* x,
                  const float* packed, int64_t count, int64_t k0, int64_t k1, float* sums,
                  bool first) {
-  const int64_t step = w.g.stride_w * w.g.c;
+  GradTile tile{piece,   end,     {},      x,       0,    w.g.stride_w * w.g.c,
+                nullptr, nullptr, nullptr, w.width, first};
   for (int64_t group = 0; group < w.g.groups; ++group) {
     for (int64_t o = 0; o < w.og; o += kPanel) {
       const int64_t column = group * w.og_padded + o;
@@ -268,10 +315,12 @@ void chain_tiles(const GradWeight& w, const Piece* piece, const Piece* end, cons
         const int64_t most = wide ? kRows2 : kRows1;
         const int64_t tiles = (stop - k + most - 1) / most;
         const int64_t rows = (stop - k + tiles - 1) / tiles;
-        const float* base = x + group * w.cg + (w.contiguous ? w.offsets[k] : 0);
-        tile_fn(rows, wide, w.contiguous)(piece, end, base, w.offsets + k, step,
-                                          packed + column * count, sums + k * w.width + column,
-                                          w.width, first);
+        tile.clip = w.clip(k);
+        tile.tap = group * w.cg + (w.contiguous ? w.offsets[k] : 0);
+        tile.offsets = w.offsets + k;
+        tile.dy = packed + column * count;
+        tile.sums = sums + k * w.width + column;
+        tile_fn(rows, wide, w.contiguous)(tile);
         k += rows;
       }
     }

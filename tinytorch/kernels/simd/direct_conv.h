@@ -17,7 +17,8 @@ enum class ConvMethod : uint8_t { kDirect, kBf16, kWinograd };
 // may be negative, which is how a kernel is flipped. Nothing aliases.
 //
 // Order of every sum (as for matmul): k = (p,q,c) flattened, chains of 256 fused multiply-adds that
-// start at 0, chain sums added in order, then bias. Tiles, bands and threads are free.
+// start at 0, chain sums added in order, then bias. Taps outside of the image may be left out: they
+// add zero. Tiles, bands and threads are free.
 struct DirectConv {
   int64_t n = 0, groups = 1, cg = 0, og = 0;
   const float* x = nullptr;
