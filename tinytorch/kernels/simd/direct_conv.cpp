@@ -500,21 +500,24 @@ void run_direct_conv(const DirectConv& d) {
       job.bias[g * job.og_padded + o] = d.bias && o < d.og ? d.bias[g * d.og + o] : 0.0f;
   plan_rectangles(job);
 
-  // Bands of output rows (pairs of rows with pooling): at most about 150 us each, and a few for
-  // each thread.
-  const int64_t unit = d.pool ? 2 : 1, units = d.oh / unit;
+  // For few images the threads share out panels of channels first (each keeps its weights in its
+  // cache), then bands of output rows: at most about 150 us each, a few for each thread, and not so
+  // low that tiles along columns become short.
+  const int64_t unit = d.pool ? 2 : 1, units = d.oh / unit, panels = d.groups * job.panels;
   const double unit_ns =
       0.01 * static_cast<double>(unit * d.ow * d.groups * job.og_padded * job.taps) + 20.0;
   const double total_ns = unit_ns * static_cast<double>(units * d.n);
-  const double band_ns = std::clamp(total_ns / (4.0 * num_threads()), 3e3, 150e3);
-  const int64_t bands = std::clamp<int64_t>(
-      static_cast<int64_t>(unit_ns * static_cast<double>(units) / band_ns + 0.999), 1, units);
-  // So few that the threads' shares would differ: each panel of channels is a task of its own.
-  const int64_t panels = d.groups * job.panels;
-  const int64_t parts = d.n * bands < 8 * num_threads() ? std::min<int64_t>(panels, 4) : 1;
-  parallel_tasks(d.n * bands * parts, total_ns, [&](int64_t task) {
-    const int64_t chunk = task / parts, part = task % parts, band = chunk % bands;
-    conv_band(job, chunk / bands, units * band / bands * unit, units * (band + 1) / bands * unit,
+  const int64_t threads = num_threads(), lowest = job.one_rectangle() ? 1 : 4 / unit;
+  const int64_t parts = threads > 1 && d.n < 4 * threads ? std::min<int64_t>(panels, 4) : 1;
+  const double band_ns =
+      threads == 1 ? 150e3 : std::clamp(total_ns / static_cast<double>(4 * threads), 3e3, 150e3);
+  const double part_ns = unit_ns * static_cast<double>(units) / static_cast<double>(parts);
+  auto bands = static_cast<int64_t>(part_ns / band_ns + 0.999);
+  if (d.n * parts < 4 * threads && bands > 1) bands = (bands + threads - 1) / threads * threads;
+  bands = std::clamp<int64_t>(bands, 1, std::max<int64_t>(units / lowest, 1));
+  parallel_tasks(parts * d.n * bands, total_ns, [&](int64_t task) {
+    const int64_t part = task / bands / d.n, n = task / bands % d.n, band = task % bands;
+    conv_band(job, n, units * band / bands * unit, units * (band + 1) / bands * unit,
               panels * part / parts, panels * (part + 1) / parts);
   });
 }
