@@ -36,12 +36,15 @@ constexpr int kRows = 12, kLanes = 4;
 constexpr int kVecs = 2;
 constexpr int kCols = kVecs * kLanes;  // columns of a full tile: one panel of B
 
-HWY_INLINE V relu(V x) {  // NaN and -0 are not below 0 and stay
+HWY_INLINE V at_least(V least, V x) {  // NaN, and -0 where least is 0, are not below it and stay
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
-  return hn::Max(hn::Zero(d), x);  // on x86 by definition 0 > x ? 0 : x
+  return hn::Max(least, x);  // on x86 by definition least > x ? least : x
 #else
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
+  return hn::IfThenElse(hn::Lt(x, least), least, x);
 #endif
+}
+HWY_INLINE V relu(V x) {
+  return at_least(hn::Zero(d), x);
 }
 
 // ---- The micro-kernel (matmul.cpp) ----

@@ -27,6 +27,7 @@
 #include "tinytorch/kernels/matmul.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "hwy/foreach_target.h"
@@ -47,12 +48,11 @@ HWY_NOINLINE void tile(const TileArgs& t) {
   for (int i = 0; i < m; ++i)
 #pragma GCC unroll 2
     for (int j = 0; j < nv; ++j) acc[i][j] = hn::Zero(d);
-  float* HWY_RESTRICT c = t.c;
-  const int64_t ldc = t.ldc;
+  const float* touch = t.touch;
 #pragma GCC unroll 16
-  for (int i = 0; i < m; ++i) {
-    __builtin_prefetch(t.touch + i * t.touch_row);
-    __builtin_prefetch(t.touch + i * t.touch_row + t.touch_second);
+  for (int i = 0; i < m; ++i, touch += t.touch_row) {
+    __builtin_prefetch(touch);
+    __builtin_prefetch(touch + t.touch_second);
   }
   // Three rows for each base pointer: base, base + step, base + 2 * step are addresses that x86
   // forms inside the load.
@@ -89,19 +89,27 @@ HWY_NOINLINE void tile(const TileArgs& t) {
       }
     }
   }
+  // step(sums, where they go, columns before them) for each vector, row by row.
   const auto each = [&](auto&& step) {
+    float* HWY_RESTRICT row = t.c;
 #pragma GCC unroll 16
-    for (int i = 0; i < m; ++i)
+    for (int i = 0; i < m; ++i, row += t.ldc)
 #pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) acc[i][j] = step(acc[i][j], i * ldc + j * kLanes, j * kLanes);
+      for (int j = 0; j < nv; ++j) step(acc[i][j], row + j * kLanes, j * kLanes);
   };
-  if (t.add) each([&](V v, int64_t at, int) { return hn::Add(hn::LoadU(d, c + at), v); });
-  if (t.bias) each([&](V v, int64_t, int j) { return hn::Add(v, hn::LoadU(d, t.bias + j)); });
-  if (t.relu) each([&](V v, int64_t, int) { return relu(v); });
-  each([&](V v, int64_t at, int) {
-    hn::StoreU(v, d, c + at);
-    return v;
-  });
+  if (t.bias || t.relu) {
+    const bool add = t.add, has_bias = t.bias;
+    const V least = hn::Set(d, t.relu ? 0.0f : -HUGE_VALF);
+    each([=, bias = t.bias](V v, float* at, int j) {
+      if (add) v = hn::Add(hn::LoadU(d, at), v);
+      if (has_bias) v = hn::Add(v, hn::LoadU(d, bias + j));
+      hn::StoreU(at_least(least, v), d, at);
+    });
+  } else if (t.add) {
+    each([](V v, float* at, int) { hn::StoreU(hn::Add(hn::LoadU(d, at), v), d, at); });
+  } else {
+    each([](V v, float* at, int) { hn::StoreU(v, d, at); });
+  }
 }
 
 template <int nv, bool rows>
@@ -121,6 +129,19 @@ TileFn tile_fn(int64_t m, int64_t nv, bool rows) {
     return nv == 1 ? TileTable<1, true>::kTable.fn[m - 1] : TileTable<2, true>::kTable.fn[m - 1];
   return nv == 1 ? TileTable<1, false>::kTable.fn[m - 1] : TileTable<2, false>::kTable.fn[m - 1];
 }
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// The tiles of a chunk: the first `taller` ones have height + 1 rows, the others height. Any height
+// above 5 runs at the same speed as the full 14.
+struct Tiles {
+  int64_t count, height, taller;
+  Tiles(int64_t rows, int64_t most)
+      : count(ceil_div(rows, most)), height(rows / count), taller(rows % count) {}
+  int64_t rows(int64_t t) const { return height + (t < taller); }
+};
 
 // ---- Packing ----
 
@@ -158,18 +179,19 @@ void pack_b(const Operand& b, int64_t kc, int64_t n, float* to) {
   }
 }
 
-// Rows [0, m) of kc columns of A as panels of kRows or fewer rows, one for each tile t:
-// to[t * panel + p * kRows + i], where tile t starts at row m * t / tiles. Goes over all tiles for
-// a few columns at a time: a column of A^T lies in one piece, and its cache lines are read once.
+// Rows of kc columns of A as panels of kRows or fewer rows, one for each tile t:
+// to[t * panel + p * kRows + i]. Goes over all tiles for a few columns at a time: a column of A^T
+// lies in one piece, and its cache lines are read once.
 // Whole vectors are copied, each of which the next one overwrites in part: a panel needs room for
 // one vector more than kc * kRows. `readable`: rows of A from row 0 on.
-void pack_a(const Operand& a, int64_t m, int64_t tiles, int64_t kc, int64_t readable, float* to,
+void pack_a(const Operand& a, const Tiles& tiles, int64_t kc, int64_t readable, float* to,
             int64_t panel) {
   constexpr int64_t kStep = 8;
   for (int64_t p0 = 0; p0 < kc; p0 += kStep) {
     const int64_t p1 = std::min(kc, p0 + kStep);
-    for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t begin = m * t / tiles, count = m * (t + 1) / tiles - begin;
+    int64_t begin = 0;
+    for (int64_t t = 0; t < tiles.count; begin += tiles.rows(t), ++t) {
+      const int64_t count = tiles.rows(t);
       const bool whole = readable - begin >= kLanes && count <= kLanes && a.rs == 1;
       float* out = to + t * panel + p0 * kRows;
       for (int64_t p = p0; p < p1; ++p, out += kRows) {
@@ -191,10 +213,6 @@ constexpr int64_t kSlabCols = 2048;                   // columns of B packed at 
 constexpr int64_t kSlabFloats = 4 << 20;              // packed floats at once: 16 MB
 constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
 constexpr int kMaxChunks = 8;  // of small work: divides evenly among 2, 4 and 8 threads
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // kInPlace: only a ragged last panel is packed, by the chunk that uses it. kLocal: each chunk packs
 // its panels just before use, they never leave L1. kShared: packed for all before the chunks start.
@@ -246,18 +264,11 @@ bool conflicts(int64_t stride) {
 
 // ---- One chunk ----
 
-// Tile t of `count` covers rows [tile_start(t), tile_start(t + 1)) of the chunk: heights differ by
-// one row at most, and any height above 5 runs at the same speed as the full 14.
-int64_t tile_start(int64_t rows, int64_t count, int64_t t) {
-  return rows * t / count;
-}
-
 // A for the rows of a chunk and one k block, as the micro-kernel reads it.
-const float* prepare_a(const Product& g, int64_t i0, int64_t rows, int64_t tiles, int64_t k0,
-                       int64_t kc) {
+const float* prepare_a(const Product& g, int64_t i0, const Tiles& tiles, int64_t k0, int64_t kc) {
   if (g.a_in_place) return g.a.at(i0, k0);
-  float* to = scratch<float>(Scratch::kA, tiles * kPanelA);
-  pack_a({g.a.at(i0, k0), g.a.rs, g.a.cs}, rows, tiles, kc, g.m - i0, to, kPanelA);
+  float* to = scratch<float>(Scratch::kA, tiles.count * kPanelA);
+  pack_a({g.a.at(i0, k0), g.a.rs, g.a.cs}, tiles, kc, g.m - i0, to, kPanelA);
   return to;
 }
 
@@ -291,20 +302,30 @@ void finish_plain(const Product& g, const float* from, int64_t i, int64_t m, int
   finish_tile(from, kCols, m, n, g.c + i * g.ldc + j, g.ldc, add, e);
 }
 
-// What the tile call number `call` of a k block fetches for the next one: 16 rows of A (rows order)
-// or 16 columns of A^T, 256 lines in either case. After the last block, of the next chunk's rows.
-void fetch_far(const Product& g, const Rectangle& r, int64_t k0, bool last, int64_t call,
-               TileArgs& t) {
-  const int64_t i = (last ? r.i1 : r.i0) + call * 16, k = last ? 0 : k0 + kBlock;
-  if (i >= (last ? std::min(g.m, 2 * r.i1 - r.i0) : r.i1)) {
-    t.far = t.b;  // nothing left: a line that is there already
-    t.far_in = t.far_out = 0;
-    return;
+// What the tile calls of a k block fetch for the next one, 16 rows of A (rows order) or 16 columns
+// of A^T each, 256 lines in either case. After the last block, of the next chunk's rows.
+struct FarFetch {
+  const float* from;
+  int64_t left;  // rows
+  int64_t step, in, out;
+
+  FarFetch(const Product& g, const Rectangle& r, int64_t k0, bool last) {
+    const int64_t i = last ? r.i1 : r.i0;
+    from = g.a.at(i, last ? 0 : k0 + kBlock);
+    left = (last ? std::min(g.m, 2 * r.i1 - r.i0) : r.i1) - i;
+    step = 16 * g.a.rs;
+    in = g.a_rows ? 16 : g.a.cs;
+    out = g.a_rows ? g.a.rs : 16 * g.a.cs;
   }
-  t.far = g.a.at(i, k);
-  t.far_in = g.a_rows ? 16 : g.a.cs;
-  t.far_out = g.a_rows ? g.a.rs : 16 * g.a.cs;
-}
+  void next(TileArgs& t) {
+    const bool any = left > 0;
+    t.far = any ? from : t.b;  // nothing left: a line that is there already
+    t.far_in = any ? in : 0;
+    t.far_out = any ? out : 0;
+    from += step;
+    left -= 16;
+  }
+};
 
 // Panel q of B for the k block at k0: packed by all, in place, or packed here into L1.
 void find_b(const Product& g, const Slab& slab, const Rectangle& r, int64_t q, int64_t k0,
@@ -331,21 +352,11 @@ void find_b(const Product& g, const Slab& slab, const Rectangle& r, int64_t q, i
   t.ahead = more ? g.b.at(k0, j + kCols) : g.b.at(k0 + kBlock, slab.j0 + r.q0 * kCols);
 }
 
-// The share of tile call i of a panel in fetching the next panel.
-void fetch_ahead(const Product& g, int64_t i, int64_t tiles, int64_t kc, TileArgs& t) {
-  if (g.b_access == BAccess::kShared) {
-    t.ahead_step = kCols / tiles;
-    t.ahead = t.b + kCols * kc + i * kc * t.ahead_step;
-  } else if (g.b_access == BAccess::kLocal) {
-    t.ahead_step = i == 0 ? g.b.rs : 0;  // the first tile fetches all of it, row by row
-  }
-}
-
 // Adds the k block [k0, k0 + kc) to the rectangle. `last`: the sums are complete after it.
 void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t k0, int64_t kc,
                  Sums sums, bool last) {
-  const int64_t rows = r.i1 - r.i0, tiles = ceil_div(rows, g.tile_rows);
-  const float* a = prepare_a(g, r.i0, rows, tiles, k0, kc);
+  const Tiles tiles(r.i1 - r.i0, g.tile_rows);
+  const float* a = prepare_a(g, r.i0, tiles, k0, kc);
   const bool first = k0 == 0;
   const bool add_c = !first || g.accumulate;  // C holds sums already
   HWY_ALIGN float buffer[kRows * kCols];
@@ -355,36 +366,41 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
   t.a_step = !g.a_in_place ? kRows : g.a_rows ? g.a.rs : g.a.cs;
   t.touch_row = g.swapped ? 2 * g.ldc : g.ldc;  // a swapped tile has up to 32 rows of C
   t.touch_second = g.swapped ? g.ldc : 16;
+  FarFetch far(g, r, k0, last);
   for (int64_t q = r.q0; q < r.q1; ++q) {
     const int64_t j = slab.j0 + q * kCols, n = std::min<int64_t>(kCols, slab.j1 - j);
-    const bool ragged = n % kLanes != 0;
+    const int64_t vectors = ceil_div(n, kLanes);
+    const TileFn low = tile_fn(std::max<int64_t>(tiles.height, 1), vectors, g.a_rows);
+    const TileFn high = tiles.taller ? tile_fn(tiles.height + 1, vectors, g.a_rows) : low;
     find_b(g, slab, r, q, k0, kc, n, t);
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int64_t r0 = tile_start(rows, tiles, i), m = tile_start(rows, tiles, i + 1) - r0;
-      const int64_t row = r.i0 + r0;
-      t.a = a + (g.a_in_place ? r0 * g.a.rs : i * kPanelA);
-      fetch_ahead(g, i, tiles, kc, t);
-      fetch_far(g, r, k0, last, (q - r.q0) * tiles + i, t);
-      t.touch = g.swapped ? g.c + j * g.ldc + row : g.c + row * g.ldc + j;
-      // Where the tile goes: to the swapped sums, to C, or to the buffer, which finish_*() reads.
-      const bool to_c = !g.swapped && !ragged && (!last || g.finishes_in_registers());
-      if (sums.data) {
-        t.c = sums.data + r0 * sums.step + (q - r.q0) * kCols;
-        t.ldc = sums.step;
-        t.add = !first;
-      } else {
-        t.c = to_c ? g.c + row * g.ldc + j : buffer;
-        t.ldc = to_c ? g.ldc : kCols;
-        t.add = to_c && add_c;
-        t.bias = to_c && last && g.epilogue.bias ? g.epilogue.bias + j : nullptr;
-        t.relu = to_c && last && g.epilogue.activation == Activation::kRelu;
-      }
-      tile_fn(m, ceil_div(n, kLanes), g.a_rows)(t);
+    // Each tile call of a panel has its share in fetching the next one.
+    if (g.b_access == BAccess::kShared) t.ahead_step = kCols / tiles.count;
+    if (g.b_access == BAccess::kLocal) t.ahead_step = g.b.rs;  // the first fetches all of it
+    // Where a tile goes: to the swapped sums, to C, or to the buffer, which finish_*() reads.
+    const bool to_c = !g.swapped && n % kLanes == 0 && (!last || g.finishes_in_registers());
+    float* c = g.c + (g.swapped ? j * g.ldc + r.i0 : r.i0 * g.ldc + j);
+    const int64_t c_row = g.swapped ? 1 : g.ldc;
+    t.c = sums.data ? sums.data + (q - r.q0) * kCols : to_c ? c : buffer;
+    t.ldc = sums.data ? sums.step : to_c ? g.ldc : kCols;
+    t.add = sums.data ? !first : to_c && add_c;
+    t.bias = to_c && last && g.epilogue.bias ? g.epilogue.bias + j : nullptr;
+    t.relu = to_c && last && g.epilogue.activation == Activation::kRelu;
+    int64_t row = 0;  // of the chunk
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      const int64_t m = tiles.rows(i);
+      t.a = a + (g.a_in_place ? row * g.a.rs : i * kPanelA);
+      t.touch = c + row * c_row;
+      far.next(t);
+      (i < tiles.taller ? high : low)(t);
       if (g.swapped) {
-        if (last) finish_swapped(g, t.c, t.ldc, row, m, j, n);
+        if (last) finish_swapped(g, t.c, t.ldc, r.i0 + row, m, j, n);
       } else if (!to_c) {
-        finish_plain(g, buffer, row, m, j, n, add_c, last);
+        finish_plain(g, buffer, r.i0 + row, m, j, n, add_c, last);
       }
+      if (sums.data || to_c) t.c += m * t.ldc;
+      if (g.b_access == BAccess::kShared) t.ahead += kc * t.ahead_step;
+      if (g.b_access == BAccess::kLocal) t.ahead_step = 0;
+      row += m;
     }
   }
 }
