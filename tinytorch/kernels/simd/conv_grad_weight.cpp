@@ -12,8 +12,8 @@
 //
 // Order of every sum, fixed by the shape alone: pixels (n,i,j) flattened; chains of 256 fused
 // multiply-adds that start at 0 (for the bias: four interleaved sums, then their total); chain sums
-// added in order within a slab; slabs added in order; then what dw held, when accumulating. Products
-// with padding may be left out: they add zero. Slabs are what the threads share out.
+// added in order within a slab; slabs added in order; then what dw held, when accumulating.
+// Products with padding may be left out: they add zero. Slabs are what the threads share out.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -281,10 +281,12 @@ const float* gather_pixels(const GradWeight& w, int64_t begin, int64_t end, Piec
     const int64_t i0 = at % image_pixels / g.ow, i1 = (stop - 1) % image_pixels / g.ow + 1;
     const float* image = w.args.x + n * g.h * g.w * g.c;
     int64_t base = n * g.h * g.w * g.c + (i0 * g.stride_h - g.pad_h) * w.pitch - g.pad_w * g.c;
-    if (!w.in_place) {
-      const int64_t rows = (i1 - i0 - 1) * g.stride_h + w.reach_h;
-      padded_copy({image, g.h, g.w, g.c, i0 * g.stride_h - g.pad_h, rows, -g.pad_w, w.cols_read},
-                  copy + used);
+    const int64_t row = i0 * g.stride_h - g.pad_h, rows = (i1 - i0 - 1) * g.stride_h + w.reach_h;
+    if (w.in_place) {
+      touch(image + std::clamp<int64_t>(row, 0, g.h) * w.pitch,
+            image + std::clamp<int64_t>(row + rows, 0, g.h) * w.pitch);
+    } else {
+      padded_copy({image, g.h, g.w, g.c, row, rows, -g.pad_w, w.cols_read}, copy + used);
       base = used;
       used += rows * w.pitch;
     }

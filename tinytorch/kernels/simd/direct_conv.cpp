@@ -442,12 +442,22 @@ void pool_pairs(const Job& job, const Source& from, int64_t i0, int64_t i1, cons
   }
 }
 
+// What the tiles of a band read in place. They read many pixels at once, which the hardware does
+// not fetch ahead: reading it through before is worth 2 to 6 %.
+void touch_band(const Job& job, const Source& from, int64_t rows) {
+  const float* x = from.x + std::clamp<int64_t>(from.row, 0, job.d.h) * job.pitch;
+  const float* end = from.x + std::clamp<int64_t>(from.row + rows, 0, job.d.h) * job.pitch;
+  touch(x, end);
+}
+
 // Output rows [i0, i1) of image n, panels [p0, p1) of the output channels of all groups.
 void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
   const DirectConv& d = job.d;
   Source from{d.x + n * d.h * d.w * job.pixel, i0, d.top + i0 * d.stride_h, d.left};
-  if (!job.in_place) {
-    const int64_t rows = (i1 - i0 - 1) * d.stride_h + job.reach_h;
+  const int64_t rows = (i1 - i0 - 1) * d.stride_h + job.reach_h;
+  if (job.in_place) {
+    touch_band(job, from, rows);
+  } else {
     float* copy = scratch<float>(Scratch::kA, rows * job.pitch);
     padded_copy({from.x, d.h, d.w, job.pixel, from.row, rows, d.left, job.cols_read}, copy);
     from = {copy, i0, 0, 0};
@@ -544,6 +554,10 @@ void direct_conv(const DirectConv& conv) {
   if (conv.method == ConvMethod::kBf16 && direct_conv_bf16(conv)) return;
   if (conv.method == ConvMethod::kWinograd && direct_conv_winograd(conv)) return;
   TINYTORCH_DISPATCH(run_direct_conv)(conv);
+}
+
+void touch(const float* from, const float* end) {
+  for (; from < end; from += 16) static_cast<void>(*static_cast<const volatile float*>(from));
 }
 
 void padded_copy(const PaddedCopy& p, float* dst) {

@@ -53,5 +53,7 @@ struct PaddedCopy {
   int64_t h, w, c, row, rows, col, cols;
 };
 void padded_copy(const PaddedCopy& p, float* dst);
+// Reads each cache line of [from, end), so that it is in the second-level cache.
+void touch(const float* from, const float* end);
 
 }  // namespace tinytorch::kernels::simd
