@@ -42,8 +42,9 @@ void parallel_tasks(int64_t count, double total_ns, F&& fn) {
   run_chunks(count, total_ns, ChunkFn(fn));
 }
 
-// Chunk length for n items of item_ns each: at most 200 us, at least about 2 us of work, a multiple
-// of 64 items (whole cache lines for every dtype). Depends on n and item_ns only.
+// Chunk length for n items of item_ns each: at most 200 us, at least about 4 us of work, a multiple
+// of 64 items (whole cache lines for every dtype), so for light items: 64 heavy ones would be one
+// chunk (kernels/rows.h cuts those). Depends on n and item_ns only.
 int64_t chunk_length(int64_t n, double item_ns);
 
 // Runs fn(begin, end) over [0, n) in chunks of chunk_length(n, item_ns).

@@ -5,6 +5,10 @@
 
 namespace tinytorch::kernels {
 
+// Products that matrix products and convolutions add up in one chain before they add the chains:
+// part of the order of every sum, never tuned.
+inline constexpr int64_t kSumChain = 256;
+
 // What happens to a finished output tile before it is stored.
 enum class Activation : uint8_t { kNone, kRelu, kGelu, kGeluTanh };
 

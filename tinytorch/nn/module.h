@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tinytorch/core/tensor.h"
+#include "tinytorch/ops/fusion.h"
 
 namespace tinytorch::nn {
 
@@ -121,7 +122,7 @@ class ModuleList : public Module {
   const char* kind() const override { return "ModuleList"; }
 };
 
-bool fusion_enabled();
-void set_fusion(bool on);  // process-wide; a lab turns it off
+using tinytorch::fusion_enabled;
+using tinytorch::set_fusion;
 
 }  // namespace tinytorch::nn

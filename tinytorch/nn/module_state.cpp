@@ -1,6 +1,5 @@
 // Module: names, buffers, state, hooks; ModuleList.
 #include <algorithm>
-#include <atomic>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -145,16 +144,6 @@ void ModuleList::push_back(std::shared_ptr<Module> module) {
 
 Tensor ModuleList::forward(const Tensor&) {
   raise<NotImplemented>("ModuleList: it has no forward; call its members.");
-}
-
-namespace {
-std::atomic<bool> g_fusion{true};
-}
-bool fusion_enabled() {
-  return g_fusion.load(std::memory_order_relaxed);
-}
-void set_fusion(bool on) {
-  g_fusion.store(on, std::memory_order_relaxed);
 }
 
 }  // namespace tinytorch::nn

@@ -1,6 +1,7 @@
 // Losses.
 #include "tinytorch/kernels/cross_entropy.h"
 #include "tinytorch/ops/common.h"
+#include "tinytorch/ops/fusion.h"
 #include "tinytorch/ops/losses.h"
 
 namespace tinytorch {
@@ -50,7 +51,13 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
         target.data<int64_t>()[check.first_bad], check.first_bad, describe(logits), classes - 1,
         ignore_index);
   const bool recording = needs_grad(logits);
+  const double count = static_cast<double>(check.counted);
   Tensor each = empty({rows}, logits.dtype()), stats = empty({rows, 2}, logits.dtype());
+  // The gradient of the reduced loss, while the row is in cache and its exponentials are known: for
+  // a large vocabulary a third of the memory that a second pass would touch.
+  Tensor dlogits;
+  if (recording && reduction != Reduction::kNone && fusion_enabled())
+    dlogits = empty(logits.shape(), logits.dtype());
   with_float(logits.dtype(), "cross_entropy", [&](auto type) {
     using T = decltype(type);
     kernels::CrossEntropyArgs<T> args;
@@ -60,9 +67,10 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
     args.ignore_index = ignore_index;
     args.label_smoothing = static_cast<T>(label_smoothing);
     args.loss = each.data<T>(), args.stats = stats.data<T>();
+    if (dlogits.defined()) args.dlogits = dlogits.data<T>(), args.dlogits_stride = classes;
+    args.scale = reduction == Reduction::kMean ? T(1) / static_cast<T>(count) : T(1);
     kernels::cross_entropy(args);
   });
-  const double count = static_cast<double>(check.counted);
   Tensor out = each;
   if (reduction != Reduction::kNone) {
     const NoGrad no_grad;
@@ -72,8 +80,15 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
   if (recording)
     set_gradient(
         "cross_entropy", out, {&logits},
-        [logits = Saved(logits), target = Saved(target), stats = Saved(stats), reduction, count,
-         ignore_index, label_smoothing](GradContext& c) {
+        [logits = Saved(logits), target = Saved(target), stats = Saved(stats), dlogits, reduction,
+         count, ignore_index, label_smoothing](GradContext& c) mutable {
+          if (dlogits.defined() && !c.create_graph()) {  // handed out once: it becomes the caller's
+            static_cast<void>(logits.get(c));            // not changed since
+            const double scale = c.grad().item();
+            c.set(0, scale == 1 ? std::move(dlogits) : dlogits.mul_(Scalar(scale)));
+            dlogits = Tensor();
+            return;
+          }
           const Tensor g = reduction == Reduction::kMean ? c.grad() / Scalar(count) : c.grad();
           if (c.create_graph()) {
             const Tensor x = logits.get(c);
@@ -184,12 +199,24 @@ std::vector<Sample> ce_samples(SampleMaker& m) {
 }
 std::vector<ErrorCase> ce_errors() {
   return {{"label out of range",
-           [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
+           [] {
+             cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2}));
+           },
            "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
-          {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); },
+          {"shape",
+           [] {
+             cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64));
+           },
            "want targets of shape [2]"},
-          {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"},
-          {"weight", [] { cross_entropy(zeros({2, 3}), zeros({2}, DType::kI64), ones({2})); },
+          {"dtype",
+           [] {
+             cross_entropy(zeros({2, 3}), zeros({2}));
+           },
+           "class indices of dtype i64"},
+          {"weight",
+           [] {
+             cross_entropy(zeros({2, 3}), zeros({2}, DType::kI64), ones({2}));
+           },
            "the weight f32 [2] does not fit f32 [2, 3]: it must be f32 [3]"}};
 }
 std::vector<Sample> mse_samples(SampleMaker& m) {

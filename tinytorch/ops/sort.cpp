@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/ops/common.h"
 
 namespace tinytorch {
@@ -23,7 +24,7 @@ bool is_nan(T x) {
 template <class T>
 void order_rows(const T* x, int64_t rows, int64_t n, int64_t k, bool descending, int64_t* out) {
   const double ns = static_cast<double>(n) * std::log2(static_cast<double>(n) + 2);
-  parallel_for(rows, 10 * ns, [&](int64_t begin, int64_t end) {
+  kernels::parallel_rows(rows, 10 * ns, [&](int64_t begin, int64_t end) {
     std::vector<int64_t> order(static_cast<size_t>(n));
     for (int64_t r = begin; r < end; ++r) {
       const T* row = x + r * n;
@@ -157,16 +158,27 @@ Cost cost(const Sample& s, const Tensor& out) {
   return streaming_cost(s, out, 5);
 }
 std::vector<ErrorCase> sort_errors() {
-  return {{"dim", [] { sort(zeros({2, 3}), 2); }, "sort: dim 2 is out of range"},
+  return {{"dim",
+           [] {
+             sort(zeros({2, 3}), 2);
+           },
+           "sort: dim 2 is out of range"},
           {"bf16", [] { sort(zeros({2}, DType::kBF16)); }, "sort: no kernel for bf16"}};
 }
 std::vector<ErrorCase> argsort_errors() {
   return {{"dim", [] { argsort(zeros({2, 3}), -3); }, "argsort: dim -3 is out of range"}};
 }
 std::vector<ErrorCase> topk_errors() {
-  return {{"k", [] { topk(zeros({2, 3}), 4); },
+  return {{"k",
+           [] {
+             topk(zeros({2, 3}), 4);
+           },
            "topk: k = 4 is not in 0 to 3, the size of dim 1 of f32 [2, 3]"},
-          {"negative k", [] { topk(zeros({2, 3}), -1); }, "k = -1"}};
+          {"negative k",
+           [] {
+             topk(zeros({2, 3}), -1);
+           },
+           "k = -1"}};
 }
 
 const OpInfo kTable[] = {

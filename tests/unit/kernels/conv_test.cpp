@@ -322,6 +322,31 @@ TEST(ConvSimd, BitsDoNotDependOnTheInstructionSet) {
   set_isa(nullptr);
 }
 
+// So many sums that the slabs are limited by their memory: by the shape's, not by the target's.
+TEST(ConvSimd, BitsOfAWideDepthwiseGradientDoNotDependOnTheInstructionSet) {
+  if (!set_isa("avx512")) GTEST_SKIP() << "needs two fused targets";
+  const auto p = make_problem<float>(geometry(256, 1152, 7, 7, 1152, 5, 5, 1, 2, 1, 1152), 21);
+  const auto x = to_nhwc(p.x, 256, 1152, 49), dy = to_nhwc(p.dy, 256, 1152, 49);
+  std::vector<float> wide(p.w.size()), narrow(wide), db(p.bias.size());
+  simd::conv2d_grad_weight({p.g, x.data(), dy.data(), wide.data(), db.data()});
+  set_isa("avx2");
+  simd::conv2d_grad_weight({p.g, x.data(), dy.data(), narrow.data(), db.data()});
+  set_isa(nullptr);
+  EXPECT_TRUE(same_bits(wide, narrow));
+}
+
+TEST(ConvSimd, NoInputChannelsGiveTheBias) {
+  const ConvGeometry g = geometry(2, 0, 5, 6, 3, 3, 3, 1, 1);
+  const std::vector<float> bias = {1, 2, 3}, dy(2 * 5 * 6 * 3, 0.5f);
+  std::vector<float> y(dy.size(), 7), db(3, 7);
+  float none = 0;
+  simd::conv2d({g, &none, &none, bias.data(), y.data()});
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], bias[i % 3]) << i;
+  simd::conv2d_grad_input({g, dy.data(), &none, &none});
+  simd::conv2d_grad_weight({g, &none, dy.data(), &none, db.data()});
+  EXPECT_EQ(db, std::vector<float>(3, 0.5f * 60));
+}
+
 TEST(ConvSimd, ScalarTargetMatchesReference) {
   if (!set_isa("scalar")) GTEST_SKIP() << "not in this build";
   TestRandom random(4);

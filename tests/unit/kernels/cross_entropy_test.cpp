@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "row_test_util.h"
+#include "tinytorch/kernels/rows.h"
 
 namespace tinytorch::kernels {
 namespace {
@@ -197,6 +198,38 @@ TEST(CrossEntropy, SameBitsForThreadsAndInstructionSets) {
 }
 
 // Outputs beyond kStreamElements are written past the caches, at any alignment of the rows.
+// Rows shorter than a vector, and so many that they are written past the caches: no row may touch
+// its neighbours.
+TEST(CrossEntropy, LargeOutputOfShortRows) {
+  const int64_t classes = 3, rows = (kStreamElements + 100000) / classes;
+  std::vector<float> logits(static_cast<size_t>(rows * classes)), loss(rows), stats(2 * rows);
+  std::vector<float> grad(logits.size() + 64, -7);
+  std::vector<int64_t> target(rows);
+  for (int64_t r = 0; r < rows; ++r) {
+    target[static_cast<size_t>(r)] = r % 3;
+    for (int64_t c = 0; c < classes; ++c)
+      logits[static_cast<size_t>(r * classes + c)] = static_cast<float>((r + 2 * c) % 5);
+  }
+  CrossEntropyArgs<float> args{.rows = rows,
+                               .classes = classes,
+                               .logits = logits.data(),
+                               .logits_stride = classes,
+                               .target = target.data(),
+                               .loss = loss.data(),
+                               .stats = stats.data(),
+                               .dlogits = grad.data() + 1,
+                               .dlogits_stride = classes};
+  simd::cross_entropy(args);
+  EXPECT_EQ(grad[0], -7);
+  for (size_t i = 1 + logits.size(); i < grad.size(); ++i) EXPECT_EQ(grad[i], -7) << i;
+  std::vector<float> few(static_cast<size_t>(15 * classes));  // the pattern repeats every 15 rows
+  args.rows = 15, args.dlogits = few.data();
+  simd::cross_entropy(args);
+  int64_t wrong = 0;
+  for (size_t i = 0; i < logits.size(); ++i) wrong += grad[1 + i] != few[i % few.size()];
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(CrossEntropy, LargeOutput) {
   const int64_t classes = 50257, rows = 340;
   std::vector<float> logits(static_cast<size_t>(rows * classes), 0.f);

@@ -7,6 +7,9 @@
 #include <limits>
 
 #include "tinytorch/core/autograd.h"
+#include "tinytorch/core/random.h"
+#include "tinytorch/ops/fusion.h"
+#include "tinytorch/tinytorch.h"
 
 namespace tinytorch {
 namespace {
@@ -53,6 +56,38 @@ TEST(Losses, LogitsOfAnySizeGiveFiniteLosses) {
   const Tensor each = binary_cross_entropy_with_logits(Tensor::of({1e4, -1e4, 1e4}),
                                                        Tensor::of({0, 1, 1}), {}, Reduction::kNone);
   EXPECT_EQ(to_vector<float>(each), (std::vector<float>{1e4, 1e4, 0}));
+}
+
+// The gradient that the forward pass has made is handed out once; later ones are computed.
+TEST(CrossEntropyGradient, IsTheSameOnceTwiceScaledAndWithoutFusion) {
+  manual_seed(5);
+  const Tensor values = randn({6, 10}), target = randint(0, 10, {6});
+  const auto gradient = [&](double scale, bool twice) {
+    Tensor x = values.clone();
+    x.set_requires_grad();
+    const Tensor loss = cross_entropy(x, target) * scale;
+    loss.backward({}, twice);
+    if (twice) loss.backward();
+    return x.grad();
+  };
+  set_fusion(false);
+  const Tensor plain = gradient(1, false);
+  set_fusion(true);
+  const Tensor wanted = softmax(values, 1);
+  for (int64_t r = 0; r < 6; ++r) wanted.data<float>()[10 * r + target.data<int64_t>()[r]] -= 1;
+  EXPECT_LT(amax(abs(plain - wanted / 6)).item(), 1e-7);
+  EXPECT_EQ(amax(abs(gradient(1, false) - plain)).item(), 0);
+  EXPECT_EQ(amax(abs(gradient(1, true) - plain * 2)).item(), 0);
+  EXPECT_LT(amax(abs(gradient(3, true) - plain * 6)).item(), 1e-6);
+}
+
+TEST(CrossEntropyGradient, LogitsThatChangedAreNoticed) {
+  Tensor x = randn({4, 3});
+  x.set_requires_grad();
+  Tensor logits = x * 2;
+  const Tensor loss = cross_entropy(logits, randint(0, 3, {4}));
+  logits.add_(1);
+  EXPECT_THROW(loss.backward(), GradError);
 }
 
 }  // namespace

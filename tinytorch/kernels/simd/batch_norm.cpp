@@ -222,10 +222,10 @@ void combine_moments(const float* sums, int64_t rows, int64_t c, double* mean, d
     for (int64_t i = 0; i < c; ++i) mean[i] += sums[2 * c * b + i];
   for (int64_t i = 0; i < c; ++i) mean[i] /= m;
   for (int64_t b = 0; b < blocks; ++b) {
-    const double n = static_cast<double>(std::min(length, rows - b * length));
+    const double n = static_cast<double>(std::min(length, rows - b * length)), per_row = 1 / n;
     const float* block = sums + 2 * c * b;
     for (int64_t i = 0; i < c; ++i) {
-      const double d = block[i] / n - mean[i];
+      const double d = block[i] * per_row - mean[i];
       var[i] += block[c + i] + n * d * d;
     }
   }

@@ -16,6 +16,7 @@
 #include "hwy/foreach_target.h"
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/conv.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/bf16-inl.h"
 #include "tinytorch/kernels/simd/bf16.h"
 #include "tinytorch/kernels/simd/direct_conv.h"
@@ -347,10 +348,10 @@ void grad_weight(const ConvGradWeightArgs<float>& args) {
           (job.tiles ? 12 : 80) +
       static_cast<double>(g.n * (job.image + job.blocks * kBlockNumbers)) * 0.2;
   parallel_tasks(job.slabs, ns, [&](int64_t slab) { grad_weight_slab(job, slab); });
-  parallel_for(g.o, static_cast<double>(job.slabs * job.slab_floats) / static_cast<double>(g.o),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t o = begin; o < end; ++o) merge_output(job, o);
-               });
+  parallel_rows(g.o, static_cast<double>(job.slabs * job.slab_floats) / static_cast<double>(g.o),
+                [&](int64_t begin, int64_t end) {
+                  for (int64_t o = begin; o < end; ++o) merge_output(job, o);
+                });
 }
 #endif  // HWY_AVX3
 

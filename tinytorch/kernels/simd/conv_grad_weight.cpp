@@ -21,6 +21,7 @@
 
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/conv.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/direct_conv.h"
 #include "tinytorch/kernels/simd/isa.h"
 
@@ -333,7 +334,7 @@ void chain_tiles(const GradWeight& w, const Piece* piece, const Piece* end, cons
 void run_slab(const GradWeight& w, int64_t c0, int64_t c1, int64_t k0, int64_t k1, float* sums) {
   const ConvGeometry& g = w.g;
   // As many chains at a time as make about 400 KB of image: it stays in L2.
-  const int64_t pixel_floats = g.c * g.stride_h * g.stride_w;
+  const int64_t pixel_floats = std::max<int64_t>(1, g.c * g.stride_h * g.stride_w);
   const int64_t step = std::clamp<int64_t>(100000 / (kChain * pixel_floats), 1, c1 - c0);
   const int64_t most = std::min(step * kChain, w.pixels);
   auto* pieces = scratch<Piece>(Scratch::kC, most / std::min(g.ow, kChain) + 2 * step + 2);
@@ -389,7 +390,9 @@ void merge_bias(const GradWeight& w) {
 void run_grad_weight(const ConvGradWeightArgs<float>& args) {
   GradWeight w{args};
   w.slabs = std::clamp<int64_t>(w.pixels / kSlabPixels, 1, kMaxSlabs);
-  w.slabs = std::clamp<int64_t>(w.slabs, 1, std::max<int64_t>(1, kSlabFloats / w.slab_floats()));
+  // By the channels padded alike on every target: slabs are part of the order of sums.
+  const int64_t numbers = (w.taps + 1) * w.g.groups * ((w.og + 15) / 16 * 16);
+  w.slabs = std::clamp<int64_t>(w.slabs, 1, std::max<int64_t>(1, kSlabFloats / numbers));
   const int64_t offset_floats = (2 * w.taps + 15) / 16 * 16;  // whole cache lines
   float* shared = scratch<float>(Scratch::kB, offset_floats + w.slabs * w.slab_floats());
   w.offsets = reinterpret_cast<int64_t*>(shared);
@@ -398,7 +401,7 @@ void run_grad_weight(const ConvGradWeightArgs<float>& args) {
 
   const double total_ns = 0.01 * static_cast<double>(w.pixels * w.taps * w.width);
   // Few slabs: the threads also share out k, each for its own copy of the image.
-  const int64_t tiles = (w.taps + kRows2 - 1) / kRows2;
+  const int64_t tiles = std::max<int64_t>(1, (w.taps + kRows2 - 1) / kRows2);
   const int64_t wanted = num_threads() == 1 || total_ns < 3e4 ? 1 : 3 * num_threads();
   const int64_t parts = std::clamp<int64_t>((wanted + w.slabs - 1) / w.slabs, 1, tiles);
   parallel_tasks(w.slabs * parts, total_ns, [&](int64_t task) {
@@ -407,11 +410,10 @@ void run_grad_weight(const ConvGradWeightArgs<float>& args) {
              tiles * part / parts * kRows2, std::min(w.taps, tiles * (part + 1) / parts * kRows2),
              w.sums + slab * w.slab_floats());
   });
-  parallel_for(w.g.c,
-               static_cast<double>(w.slabs * w.slab_floats()) / static_cast<double>(w.g.c) * 0.3,
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) merge_channel(w, i / w.cg, i % w.cg);
-               });
+  const double merge_ns = 0.3 * static_cast<double>(w.slabs * w.slab_floats());
+  parallel_rows(w.g.c, merge_ns / static_cast<double>(w.g.c), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) merge_channel(w, i / w.cg, i % w.cg);
+  });
   if (args.dbias) merge_bias(w);
 }
 

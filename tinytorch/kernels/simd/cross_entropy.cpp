@@ -3,6 +3,8 @@
 // that the logits are read from memory once and each exponential is computed once.
 #include "tinytorch/kernels/cross_entropy.h"
 
+#include <algorithm>
+
 #include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/isa.h"
 
@@ -41,7 +43,7 @@ HWY_INLINE void write_grad(const RowGrad& grad, const float* values, int64_t tar
   if (stream) {
     const size_t misaligned = reinterpret_cast<uintptr_t>(dx) / sizeof(float) % F::kLanes;
     if (misaligned) {
-      i = kWidth - static_cast<int64_t>(misaligned);
+      i = std::min(n, kWidth - static_cast<int64_t>(misaligned));
       at(F::load_n(values, static_cast<size_t>(i))).store_n(dx, static_cast<size_t>(i));
     }
     for (; i + kWidth <= n; i += kWidth) hn::Stream(at(F::load(values + i)).v, F::D(), dx + i);

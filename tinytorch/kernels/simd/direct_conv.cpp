@@ -17,6 +17,8 @@
 #include <utility>
 
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/matmul.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/isa.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -51,8 +53,6 @@ struct TilePlan {
   bool relu;
   bool pool_pairs;  // stores the maxima of pixels 2t and 2t + 1 instead: y_pixel apart
 };
-
-constexpr int64_t kChain = 256;  // part of the contract: see direct_conv.h
 
 }  // namespace tinytorch::kernels::simd
 #endif
@@ -252,8 +252,8 @@ int64_t make_segments(const DirectConv& d, int64_t pitch, const Stretch& rows, c
       const int64_t begin = (p - rows.first) * d.dil_h * pitch + r * d.dil_w * pixel;
       int64_t k = (p * d.kw + cols.first + r) * d.cg;
       for (int64_t done = 0; done < run;) {
-        const int64_t length = std::min(run - done, kChain - k % kChain);
-        if (count > 0 && segments[count - 1].k / kChain != k / kChain)
+        const int64_t length = std::min(run - done, kSumChain - k % kSumChain);
+        if (count > 0 && segments[count - 1].k / kSumChain != k / kSumChain)
           segments[count - 1].ends_chain = true;
         segments[count++] = {begin + done, static_cast<int32_t>(k), static_cast<int32_t>(length),
                              false};
@@ -277,14 +277,14 @@ int64_t packed_floats(const DirectConv& d) {
 // Weights to panels, [group][panel][k][lanes of the panel].
 void pack_weight(const DirectConv& d, float* packed) {
   const int64_t panels = (d.og + kPanel - 1) / kPanel, og_padded = padded_channels(d);
-  parallel_for(d.groups * panels * d.cg, 0.5 * static_cast<double>(d.kh * d.kw * kPanel),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t group = i / d.cg / panels, o = i / d.cg % panels * kPanel;
-                   pack_channel(d, d.weight + group * d.w_group, o, i % d.cg,
-                                packed + (group * og_padded + o) * d.kh * d.kw * d.cg);
-                 }
-               });
+  parallel_rows(d.groups * panels * d.cg, 0.5 * static_cast<double>(d.kh * d.kw * kPanel),
+                [&](int64_t begin, int64_t end) {
+                  for (int64_t i = begin; i < end; ++i) {
+                    const int64_t group = i / d.cg / panels, o = i / d.cg % panels * kPanel;
+                    pack_channel(d, d.weight + group * d.w_group, o, i % d.cg,
+                                 packed + (group * og_padded + o) * d.kh * d.kw * d.cg);
+                  }
+                });
 }
 
 // What the bands of one call share.
@@ -321,7 +321,7 @@ bool Job::reads_in_place() const {
     for (int i = 0; i < count; ++i) most = std::max(most, s[i].end - s[i].begin);
     return most;
   };
-  const int64_t vectors = d.og > kLanes ? 2 : 1;
+  const int64_t vectors = d.og > 16 ? 2 : 1;  // of 16 lanes, on any target: 0 * inf is left out
   return std::min(longest(rows, row_count), longest(cols, col_count)) * vectors >= 8;
 }
 
@@ -486,7 +486,7 @@ void plan_rectangles(Job& job) {
     job.rows[0] = {0, d.oh, 0, d.kh}, job.cols[0] = {0, d.ow, 0, d.kw};
     job.row_count = job.col_count = 1;
   }
-  const int64_t most = d.kh * d.kw + job.taps / kChain + 1;  // segments of a rectangle
+  const int64_t most = d.kh * d.kw + job.taps / kSumChain + 1;  // segments of a rectangle
   auto* segments = scratch<Segment>(Scratch::kD, most * job.row_count * job.col_count);
   for (int r = 0; r < job.row_count; ++r)
     for (int c = 0; c < job.col_count; ++c) {

@@ -208,11 +208,10 @@ void pack_a(const Operand& a, const Tiles& tiles, int64_t kc, int64_t readable, 
 
 // ---- The nest ----
 
-constexpr int64_t kBlock = 256;                       // along k; part of the sum order, never tuned
+constexpr int64_t kBlock = kSumChain;                 // along k
 constexpr int64_t kSlabCols = 2048;                   // columns of B packed at once
 constexpr int64_t kSlabFloats = 4 << 20;              // packed floats at once: 16 MB
 constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
-constexpr int kMaxChunks = 8;  // of small work: divides evenly among 2, 4 and 8 threads
 
 // kInPlace: only a ragged last panel is packed, by the chunk that uses it. kLocal: each chunk packs
 // its panels just before use, they never leave L1. kShared: packed for all before the chunks start.
@@ -444,11 +443,12 @@ int64_t floor_power_of_two(int64_t x) {
   return p;
 }
 
-// Chunks of at least 3 us: small work gets up to 8, large work multiples of 8 of about 128 rows, so
-// that 2, 4 and 8 threads get equal shares. Depends on the shape alone.
+// Chunks of at least 3 us: small work gets up to 8 (with many threads 4 for each), large work
+// multiples of that of about 128 rows, so that 2, 4 and 8 threads get equal shares.
 void choose_grid(Product& g) {
+  const int64_t most = std::max<int64_t>(8, 4 * floor_power_of_two(num_threads()));
   const int64_t want = std::clamp<int64_t>(
-      floor_power_of_two(static_cast<int64_t>(std::min(serial_ns(g) / 3e3, 1e6))), 1, kMaxChunks);
+      floor_power_of_two(static_cast<int64_t>(std::min(serial_ns(g) / 3e3, 1e6))), 1, most);
   g.row_chunks = g.col_chunks = 1;
   if (g.b_access !=
       BAccess::kShared) {  // few rows: split the columns, a thread keeps its part of B
@@ -459,8 +459,8 @@ void choose_grid(Product& g) {
   // Two tiles a chunk at least: each panel that comes from L2 is used twice.
   g.row_chunks = std::min(want, floor_power_of_two(ceil_div(g.m, 2 * kRows)));
   g.col_chunks = std::min(want / g.row_chunks, floor_power_of_two(g.panels()));
-  if (g.row_chunks == kMaxChunks)
-    g.row_chunks = std::max<int64_t>((g.m + 512) / 1024 * kMaxChunks, kMaxChunks);
+  if (g.row_chunks == most)
+    g.row_chunks = std::max<int64_t>((g.m + 64 * most) / (128 * most) * most, most);
 }
 
 // How much of k a slab of n columns holds.

@@ -17,7 +17,6 @@ HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
 
 constexpr int kVectorRows = 4;
-constexpr int kVectorBlock = 256;  // along k, as in the contract
 
 // Row r of w as base, base + step or base + 2 * step: addresses that x86 forms inside the load.
 struct EvenRows {
@@ -45,8 +44,8 @@ struct ClampedRows {
 template <int m, int groups, class Rows>
 HWY_NOINLINE void dot_rows(int64_t k, const float* HWY_RESTRICT a, int64_t a_step, const float* w,
                            int64_t w_step, int64_t count, float* HWY_RESTRICT sums, bool add) {
-  for (int64_t k0 = 0; k0 < k; k0 += kVectorBlock) {
-    const int64_t kc = std::min<int64_t>(kVectorBlock, k - k0);
+  for (int64_t k0 = 0; k0 < k; k0 += kSumChain) {
+    const int64_t kc = std::min<int64_t>(kSumChain, k - k0);
     const Rows first(w + k0, w_step, count);
     const Rows second(w + k0 + (groups - 1) * kLanes * w_step, w_step, count);
     const float* x = a + k0;

@@ -8,14 +8,13 @@
 #include "tinytorch/kernels/packed_product.h"
 #include "hwy/foreach_target.h"
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/isa.h"
 #include "tinytorch/kernels/simd/matmul-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
 namespace {
-
-constexpr int64_t kSumBlock = 256;  // along k, as in the contract of kernels/matmul.h
 
 template <WeightFormat kFormat>
 struct Stored;
@@ -49,8 +48,8 @@ template <WeightFormat kFormat, int m, int vecs>
 HWY_INLINE void columns(int64_t k, const float* HWY_RESTRICT a, int64_t a_step,
                         const typename Stored<kFormat>::T* w, int64_t w_step,
                         float* HWY_RESTRICT sums) {
-  for (int64_t k0 = 0; k0 < k; k0 += kSumBlock) {
-    const int64_t k1 = std::min(k, k0 + kSumBlock);
+  for (int64_t k0 = 0; k0 < k; k0 += kSumChain) {
+    const int64_t k1 = std::min(k, k0 + kSumChain);
     V acc[m][vecs];
     for (int i = 0; i < m; ++i)
       for (int v = 0; v < vecs; ++v) acc[i][v] = hn::Zero(d);
@@ -142,14 +141,15 @@ int64_t padded(int64_t n) {
 template <class T, class Value>
 void fill_panels(T* to, int64_t n, int64_t k, Value value) {
   const int64_t panels = (n + kPackedCols - 1) / kPackedCols;
-  parallel_for(panels, 2.0 * static_cast<double>(k * kPackedCols), [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      const int64_t j0 = b * kPackedCols, width = padded(std::min(kPackedCols, n - j0));
-      T* out = to + j0 * k;
-      for (int64_t p = 0; p < k; ++p)
-        for (int64_t j = j0; j < j0 + width; ++j) *out++ = j < n ? value(j, p) : T{};
-    }
-  });
+  parallel_rows(
+      panels, 2.0 * static_cast<double>(k * kPackedCols), [&](int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; ++b) {
+          const int64_t j0 = b * kPackedCols, width = padded(std::min(kPackedCols, n - j0));
+          T* out = to + j0 * k;
+          for (int64_t p = 0; p < k; ++p)
+            for (int64_t j = j0; j < j0 + width; ++j) *out++ = j < n ? value(j, p) : T{};
+        }
+      });
 }
 
 }  // namespace

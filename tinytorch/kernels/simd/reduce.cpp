@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tinytorch/core/parallel.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/isa.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -228,10 +229,10 @@ void sum_along_runs(const ReduceArgs<float>& v, const Terms& terms, float diviso
                std::min(kRunBlock, v.count - begin), terms.mean ? terms.mean[o] : 0.f);
   };
   if (blocks == 1)
-    return parallel_for(v.outer, kItemNs * static_cast<double>(v.count) + 5,
-                        [&](int64_t begin, int64_t end) {
-                          for (int64_t o = begin; o < end; ++o) y[o] = block_sum(o, 0) / divisor;
-                        });
+    return parallel_rows(v.outer, kItemNs * static_cast<double>(v.count) + 5,
+                         [&](int64_t begin, int64_t end) {
+                           for (int64_t o = begin; o < end; ++o) y[o] = block_sum(o, 0) / divisor;
+                         });
   float* partial = scratch<float>(Scratch::kA, v.outer * blocks);
   parallel_tasks(v.outer * blocks, kItemNs * static_cast<double>(v.outer * v.count),
                  [&](int64_t t) { partial[t] = block_sum(t / blocks, t % blocks); });
@@ -249,7 +250,7 @@ void sum_down_columns(const ReduceArgs<float>& v, const Terms& terms, float divi
   float* partial = blocks == 1 ? y : scratch<float>(Scratch::kA, v.outer * blocks * v.inner);
   const double task_ns = kItemNs * static_cast<double>(std::min(v.count, kColumnBlock) *
                                                        std::min(v.inner, kColumnsTask));
-  parallel_for(v.outer * blocks * strips, task_ns + 10, [&](int64_t begin, int64_t end) {
+  parallel_rows(v.outer * blocks * strips, task_ns + 10, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t i = t % strips * kColumnsTask, b = t / strips % blocks, o = t / strips / blocks;
       const int64_t width = std::min(kColumnsTask, v.inner - i), r = b * kColumnBlock;
@@ -301,7 +302,7 @@ void max_of_runs(const ReduceArgs<float>& v) {
   const int64_t blocks = ceil_div(v.count, kRunBlock);
   int64_t* winner = scratch<int64_t>(Scratch::kA, v.outer * blocks);
   const double block_ns = kItemNs * 3 * static_cast<double>(std::min(v.count, kRunBlock));
-  parallel_for(v.outer * blocks, block_ns + 20, [&](int64_t begin, int64_t end) {
+  parallel_rows(v.outer * blocks, block_ns + 20, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t r = t % blocks * kRunBlock;
       winner[t] = r + find(v.x + t / blocks * v.x_outer + r, std::min(kRunBlock, v.count - r));
@@ -324,7 +325,7 @@ void max_of_columns(const ReduceArgs<float>& v) {
   const int64_t width = TINYTORCH_DISPATCH(column_width)();
   const int64_t strips = ceil_div(v.inner, width);
   const double strip_ns = kItemNs * 2 * static_cast<double>(v.count * width);
-  parallel_for(v.outer * strips, strip_ns + 20, [&](int64_t begin, int64_t end) {
+  parallel_rows(v.outer * strips, strip_ns + 20, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t o = t / strips, i = t % strips * width, n = std::min(width, v.inner - i);
       int32_t row[kMostLanes];

@@ -19,6 +19,7 @@
 
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/conv.h"
+#include "tinytorch/kernels/rows.h"
 #include "tinytorch/kernels/simd/direct_conv.h"
 #include "tinytorch/kernels/simd/isa.h"
 
@@ -254,7 +255,7 @@ void convolve(const simd::DirectConv& d) {
   Tiling tiling{d.n, d.oh, d.ow};
   tiling.cut(c + o);
   float* weight = scratch<float>(Scratch::kB, kPoints * c * o);
-  parallel_for(c, 12.0 * static_cast<double>(o), [&](int64_t begin, int64_t end) {
+  parallel_rows(c, 12.0 * static_cast<double>(o), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) weight_to_points(d, i, weight);
   });
   const double tile_ns = 0.36 * static_cast<double>(c * o) + 12.0 * static_cast<double>(c + o);
@@ -355,7 +356,7 @@ void grad_weight(const ConvGradWeightArgs<float>& a) {
           (F::load(bias + o) + F::load(m + 7 * m_point + t * g.o + o)).store(bias + o);
     }
   });
-  parallel_for(g.c, 3.0 * static_cast<double>(g.o * slabs), [&](int64_t begin, int64_t end) {
+  parallel_rows(g.c, 3.0 * static_cast<double>(g.o * slabs), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) weight_from_points(a, c, sums, slabs, slab_floats);
   });
   if (!a.dbias) return;
