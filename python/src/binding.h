@@ -146,6 +146,17 @@ struct type_caster<tinytorch::Scalar> {
   }
 };
 
+// A Tensor as pybind11 hands it over, but for two things that would be read as one: None, and an
+// object whose __init__ has not run (Parameter.__new__(Parameter)).
+template <>
+class type_caster<tinytorch::Tensor> : public type_caster_base<tinytorch::Tensor> {
+ public:
+  bool load(handle src, bool convert) {
+    return !src.is_none() && type_caster_base<tinytorch::Tensor>::load(src, convert) &&
+           reinterpret_cast<instance*>(src.ptr())->get_value_and_holder().holder_constructed();
+  }
+};
+
 template <>
 struct type_caster<tinytorch::python::Operand> {
   PYBIND11_TYPE_CASTER(tinytorch::python::Operand, const_name("Tensor | Number"));

@@ -2,6 +2,7 @@
 #include <pybind11/numpy.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "python/src/binding.h"
 
@@ -14,6 +15,8 @@ namespace {
 struct Nested {
   Shape shape;
   bool floating = false, integer = false;
+  bool wide = false;  // an f64 tensor or array is among them
+  bool huge = false;  // an integer above int64
   std::vector<double> reals;
   std::vector<int64_t> integers;
 };
@@ -29,18 +32,22 @@ bool is_number_like(py::handle o) {
 }
 
 void take_number(py::handle o, Nested& into) {
-  std::optional<Scalar> s;
-  if (py::isinstance<Tensor>(o))
-    s = scalar_from(item_of(o.cast<const Tensor&>()));
-  else
-    s = scalar_from(py::hasattr(o, "item") ? py::object(o.attr("item")())
-                                           : py::reinterpret_borrow<py::object>(o));
+  auto number = py::reinterpret_borrow<py::object>(o);
+  if (py::isinstance<Tensor>(o)) {
+    number = item_of(o.cast<const Tensor&>());
+    into.wide |= o.cast<const Tensor&>().dtype() == DType::kF64;
+  } else if (py::hasattr(o, "item")) {
+    number = o.attr("item")();
+  }
+  const std::optional<Scalar> s = scalar_from(number);
   if (!s)
     throw py::type_error("tensor: " + py::repr(o).cast<std::string>() +
                          " is neither a number nor a sequence of numbers.");
-  const bool truth = !s->is_floating && (PyBool_Check(o.ptr()));
-  into.floating |= s->is_floating;
-  into.integer |= !s->is_floating && !truth;
+  const bool truth = PyBool_Check(number.ptr());
+  const bool huge = s->is_floating && PyLong_Check(number.ptr());
+  into.huge |= huge;
+  into.floating |= s->is_floating && !huge;
+  into.integer |= huge || (!s->is_floating && !truth);
   into.reals.push_back(s->value);
   into.integers.push_back(s->is_floating ? 0 : s->integer);
 }
@@ -60,7 +67,28 @@ void take(py::handle o, int depth, Nested& into) {
         "tensor: the rows differ in length: " + std::to_string(length) + " entries at depth " +
         std::to_string(depth) + ", expected " +
         (depth == into.shape.rank() ? "a number" : std::to_string(into.shape[depth])) + ".");
-  for (py::handle item : items) take(item, depth + 1, into);
+  // Some sequences make their items (tensors, arrays): each is held while it is read.
+  for (int64_t i = 0; i < length; ++i) {
+    const py::object item = items[static_cast<size_t>(i)];
+    take(item, depth + 1, into);
+  }
+}
+
+// Whether an integer dtype holds what was given (after its fraction was dropped).
+void check_range(const Nested& found, DType dtype) {
+  if (is_floating(dtype) || dtype == DType::kBool) return;
+  const size_t bits = 8 * item_size(dtype) - (dtype == DType::kU8 ? 0 : 1);
+  const double end = std::ldexp(1.0, static_cast<int>(bits));  // the first value above
+  const double low = dtype == DType::kU8 ? 0 : -end;
+  // (As a double an int64 next to 2^63 is that itself, as is one outside next to -2^63.)
+  if (dtype == DType::kI64 && !found.floating && !found.huge) return;
+  for (const double value : found.reals) {
+    const bool outside = found.huge && std::abs(value) >= std::ldexp(1.0, 63);
+    if (!outside && std::trunc(value) >= low && value < end) continue;
+    throw ConfigError("tensor: " + py::repr(py::float_(value)).cast<std::string>() +
+                      " does not fit " + dtype_name(dtype) +
+                      ". Hint: dtype=float64, or convert with to(), which wraps.");
+  }
 }
 
 Tensor from_nested(py::handle data, std::optional<DType> dtype) {
@@ -76,11 +104,14 @@ Tensor from_nested(py::handle data, std::optional<DType> dtype) {
   }
   take(data, 0, found);
   const bool empty = found.reals.empty();
-  const DType own = found.floating || empty ? DType::kF32
-                    : found.integer         ? DType::kI64
-                                            : DType::kBool;
-  if (found.floating || empty) return from_vector(found.reals, found.shape).to(dtype.value_or(own));
-  return from_vector(found.integers, found.shape).to(dtype.value_or(own));
+  const DType own = found.wide                ? DType::kF64
+                    : found.floating || empty ? DType::kF32
+                    : found.integer           ? DType::kI64
+                                              : DType::kBool;
+  const DType to = dtype.value_or(own);
+  check_range(found, to);
+  if (found.floating || found.huge || empty) return from_vector(found.reals, found.shape).to(to);
+  return from_vector(found.integers, found.shape).to(to);
 }
 
 // ---- NumPy

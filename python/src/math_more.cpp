@@ -171,8 +171,9 @@ void bind_orders(Api& api) {
   api.module.def("einsum", [](const std::string& equation, const py::args& args) {
     std::vector<Tensor> operands;
     const bool listed = args.size() == 1 && !py::isinstance<Tensor>(args[0]);
-    for (py::handle x : listed ? py::reinterpret_borrow<py::sequence>(args[0]) : py::sequence(args))
-      operands.push_back(x.cast<Tensor>());
+    const auto given = listed ? py::reinterpret_borrow<py::sequence>(args[0]) : py::sequence(args);
+    for (size_t i = 0; i < given.size(); ++i)
+      operands.push_back(py::object(given[i]).cast<Tensor>());
     const Compute compute;
     return einsum(equation, std::span<const Tensor>(operands));
   });

@@ -1,0 +1,88 @@
+"""What programs hand in: sequences that make their items, arrays beside tensors, masks of one
+truth, numbers that do not fit, objects that are no tensors yet."""
+
+import array as arrays
+import unittest
+
+import numpy as np
+from common import TestCase, tt
+
+try:
+    import torch
+except ImportError:
+    torch = None
+needs_torch = unittest.skipIf(torch is None, "PyTorch is not installed")
+
+
+class Made:
+    """A sequence whose items exist only while somebody holds them."""
+
+    def __init__(self, count, make):
+        self.count, self.make = count, make
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        if not 0 <= i < self.count:
+            raise IndexError
+        return self.make(i)
+
+
+class Sequences(TestCase):
+    def test_sequences_that_make_their_items(self):
+        rows = [tt.tensor([1.0, 2]), tt.tensor([3.0, 4])]
+        self.same(tt.tensor(rows), np.array([[1, 2], [3, 4]], np.float32))
+        self.same(tt.tensor([np.arange(3), np.arange(3, 6)]), np.arange(6).reshape(2, 3))
+        self.same(tt.tensor(arrays.array("d", [1.5, 2.5])), np.array([1.5, 2.5], np.float32))
+        self.same(tt.tensor(range(2, 5)), np.arange(2, 5))
+        self.same(tt.tensor(Made(3, lambda i: Made(2, lambda j: 1000 * i + j + 0.5))),
+                  np.array([[0.5, 1.5], [1000.5, 1001.5], [2000.5, 2001.5]], np.float32))
+        many = [tt.full((50,), float(i)) for i in range(40)]
+        self.same(tt.tensor(many), np.repeat(np.arange(40, dtype=np.float32), 50).reshape(40, 50))
+
+    def test_scalar_tensors_keep_their_kind(self):
+        for values, dtype in [([1.0, 2.0], tt.float32), ([1, 2], tt.int64), ([True], tt.bool)]:
+            x = tt.tensor([tt.tensor(v) for v in values])
+            self.assertEqual((x.dtype, x.tolist()), (dtype, values))
+        exact = tt.tensor(0.1, dtype=tt.float64)
+        self.assertEqual(tt.tensor([exact, exact])[1].item(), 0.1)
+        self.assertEqual(tt.tensor([np.bool_(True)]).dtype, tt.bool)
+
+    def test_rows_of_different_lengths_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "rows differ"):
+            tt.tensor([tt.ones(2), tt.ones(3)])
+        with self.assertRaisesRegex(ValueError, "expected a number"):
+            tt.tensor([tt.ones(2), tt.ones(2, 2)])
+
+    def test_lists_of_tensors_choose(self):
+        x = tt.arange(5) * 10
+        self.assertEqual(x[[tt.tensor([0, 1]), tt.tensor([2, 3])]].tolist(), [[0, 10], [20, 30]])
+        self.same(tt.einsum("i,i->", Made(2, lambda i: tt.ones(3))), np.float32(3))
+
+    def test_what_is_no_tensor_yet_is_refused(self):
+        empty = tt.nn.Parameter.__new__(tt.nn.Parameter)
+        for use in (lambda: tt.Tensor.numel(None), lambda: tt.Tensor.detach(None),
+                    lambda: tt.Tensor.ndim.fget(None), lambda: repr(empty), lambda: empty.shape,
+                    lambda: empty + 1, lambda: tt.ones(1) + empty, lambda: tt.exp(empty)):
+            with self.assertRaises(TypeError):
+                use()
+
+
+class Numbers(TestCase):
+    def test_numbers_that_do_not_fit_are_refused(self):
+        for data, dtype in [([300], tt.uint8), ([-1], tt.uint8), ([128], tt.int8), ([1e20], tt.int64),
+                            ([2**31], tt.int32), ([float("nan")], tt.int64), ([2**70], None),
+                            (2**63, tt.int64), ([-(2**63) - 1], None)]:
+            with self.assertRaisesRegex(ValueError, "does not fit"):
+                tt.tensor(data, dtype=dtype)
+        for data, dtype in [([255, 0], tt.uint8), ([-128, 127], tt.int8), ([2**63 - 1], tt.int64),
+                            ([-(2**63)], tt.int64)]:
+            self.assertEqual(tt.tensor(data, dtype=dtype).tolist(), data)
+        self.assertEqual(tt.tensor([255.9, -0.9], dtype=tt.uint8).tolist(), [255, 0])
+        self.assertEqual(tt.tensor([2**70], dtype=tt.float64).item(), 2.0**70)
+        self.assertEqual(tt.tensor([2**70, 0.5]).dtype, tt.float32)
+
+
+if __name__ == "__main__":
+    unittest.main()
