@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tinytorch/core/parallel.h"
@@ -31,6 +32,11 @@ void Dispose::operator()(Tensor* tensor) const {
   delete tensor;
 }
 
+bool is_truth(py::handle object) {
+  return PyBool_Check(object.ptr()) ||
+         std::string_view(Py_TYPE(object.ptr())->tp_name) == "numpy.bool_";
+}
+
 std::optional<Scalar> scalar_from(py::handle object) {
   PyObject* o = object.ptr();
   if (PyBool_Check(o)) return Scalar(o == Py_True);
@@ -45,12 +51,10 @@ std::optional<Scalar> scalar_from(py::handle object) {
   }
   // Numbers of other kinds, such as NumPy's: not arrays and not tensors, which can be indexed.
   if (PySequence_Check(o) || PyUnicode_Check(o)) return {};
+  if (is_truth(object)) return Scalar(PyObject_IsTrue(o) == 1);
   if (PyIndex_Check(o)) return Scalar(int_from(object));
   if (!PyObject_HasAttrString(o, "__float__")) return {};
   if (PyComplex_Check(o)) return {};
-  // NumPy's bool_ has no index but is no fraction either.
-  if (std::string_view(Py_TYPE(o)->tp_name) == "numpy.bool_")
-    return Scalar(PyObject_IsTrue(o) == 1);
   const double value = PyFloat_AsDouble(o);
   if (PyErr_Occurred()) throw py::error_already_set();
   return Scalar(value);

@@ -68,6 +68,7 @@ struct DimList {
 };
 
 std::optional<Scalar> scalar_from(py::handle object);  // empty: not a number
+bool is_truth(py::handle object);                      // True or False, Python's or NumPy's
 int64_t int_from(py::handle object);                   // TypeError unless it is an integer
 // Sizes given as f(2, 3) or f((2, 3)).
 Shape sizes_from(const py::args& args);

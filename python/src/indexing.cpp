@@ -39,7 +39,8 @@ std::vector<Tensor> places_of(const Tensor& mask) {
 
 // (An array has an index as well, should it hold one number; a number of NumPy's is no sequence.)
 bool is_mask_or_index(py::handle item) {
-  return py::isinstance<Tensor>(item) || PyList_Check(item.ptr()) || PyTuple_Check(item.ptr()) ||
+  return is_truth(item) || py::isinstance<Tensor>(item) || PyList_Check(item.ptr()) ||
+         PyTuple_Check(item.ptr()) ||
          (PySequence_Check(item.ptr()) && py::hasattr(item, "__array_interface__"));
 }
 
@@ -108,7 +109,7 @@ class Walk {
       if (start != 0 || stop != view.shape()[dim_] || step != 1)
         view = view.slice(dim_, start, std::max(start, stop), step);
       ++dim_;
-    } else if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr())) {
+    } else if (!PyIndex_Check(item.ptr())) {
       throw py::type_error("index: " + py::repr(item).cast<std::string>() +
                            " is no int, slice, None, ..., list or tensor.");
     } else {
@@ -119,6 +120,12 @@ class Walk {
   void choose(const Tensor& index) {
     if (index.dtype() != DType::kBool) {
       chosen_.indices.emplace_back(dim_++, index);
+      return;
+    }
+    if (index.dim() == 0) {  // all or nothing: a new dimension of size 1, of which it takes 1 or 0
+      chosen_.view = chosen_.view.unsqueeze(dim_);
+      const std::vector<int64_t> place(index.item() != 0 ? 1 : 0, 0);
+      chosen_.indices.emplace_back(dim_++, from_vector(place, {std::ssize(place)}));
       return;
     }
     for (int d = 0; d < index.dim(); ++d)
@@ -219,6 +226,12 @@ Tensor take(const Chosen& chosen) {
   return permuted(out, final_order(c.shape.rank(), front.dim() - count, place_in_result(chosen)));
 }
 
+// Values may have sizes of 1 in front that their place has not: x[1] = ones(1, 3).
+Tensor fitted(Tensor value, int rank) {
+  while (value.dim() > rank && value.shape()[0] == 1) value = value.select(0, 0);
+  return value;
+}
+
 // Writes `value`, broadcast, to the chosen elements.
 void put(const Chosen& chosen, const Tensor& value) {
   const Coordinates c = coordinates_of(chosen);
@@ -233,7 +246,8 @@ void put(const Chosen& chosen, const Tensor& value) {
   std::vector<int64_t> back(order.size());  // the inverse of order
   for (size_t i = 0; i < order.size(); ++i)
     back[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
-  const Tensor from = permuted(value.to(to.dtype()).expand(outer), back).contiguous();
+  const Tensor from =
+      permuted(fitted(value.to(to.dtype()), outer.rank()).expand(outer), back).contiguous();
   begin_in_place(chosen.view, "index_put_");
   const size_t bytes = item_size(to.dtype());
   const auto* source = static_cast<const char*>(from.raw_data());
@@ -261,7 +275,9 @@ void put(const Chosen& chosen, const Tensor& value) {
 Tensor get_item(const Tensor& x, py::handle index) {
   const Chosen chosen = Walk(x).run(index);
   const Compute compute;
-  return chosen.indices.empty() ? chosen.view : take(chosen);
+  if (!chosen.indices.empty()) return take(chosen);
+  // x[:] is a view as well, with a place of its own in the graph.
+  return chosen.view.is_same(x) ? x.view(x.shape()) : chosen.view;
 }
 
 void set_item(const Tensor& x, py::handle index, py::handle value) {
@@ -280,7 +296,7 @@ void set_item(const Tensor& x, py::handle index, py::handle value) {
     if (scalar) source = scalar_tensor(*scalar, x.dtype());
     // x becomes a copy with other elements, and its place in the graph is that copy's.
     const Tensor row = x.reshape({x.numel()});
-    const Tensor values = source.to(x.dtype()).expand(places.shape());
+    const Tensor values = fitted(source.to(x.dtype()), places.dim()).expand(places.shape());
     Tensor(x).copy_(index_put(row, {places}, values).reshape(x.shape()));
     return;
   }
@@ -288,7 +304,7 @@ void set_item(const Tensor& x, py::handle index, py::handle value) {
     if (scalar)
       chosen.view.fill_(*scalar);
     else
-      chosen.view.copy_(source);
+      chosen.view.copy_(fitted(source, chosen.view.dim()));
     return;
   }
   if (scalar) source = scalar_tensor(*scalar, x.dtype());

@@ -69,6 +69,67 @@ class Sequences(TestCase):
                 use()
 
 
+class Truths(TestCase):
+    def test_a_single_truth_chooses_all_or_nothing(self):
+        x = tt.tensor([1.0, 2])
+        for yes, no in [(True, False), (tt.tensor(True), tt.tensor(False)),
+                        (np.bool_(True), np.bool_(False))]:
+            self.same(x[yes], np.array([[1, 2]], np.float32))
+            self.assertEqual(x[no].shape, (0, 2))
+            self.assertEqual(x[yes, 1].tolist(), [2])
+            self.assertEqual(x[:, yes].shape, (2, 1))
+        a = tt.tensor(-2.0)
+        a[a > 0] = 9.0
+        self.assertEqual(a.item(), -2)
+        a[a < 0] = 9.0
+        self.assertEqual(a.item(), 9)
+        x[False] = 7
+        self.assertEqual(x.tolist(), [1, 2])
+        x[True] = 7
+        self.assertEqual(x.tolist(), [7, 7])
+
+    @needs_torch
+    def test_as_pytorch_has_it(self):
+        a = np.arange(6.0).reshape(2, 3)
+        for index in [True, False, (True, 1), (slice(None), False), (None, True), (..., True),
+                      (True, [0, 1])]:
+            with self.subTest(index=str(index)):
+                self.same(tt.tensor(a)[index], torch.tensor(a)[index].numpy())
+
+
+class Views(TestCase):
+    def test_the_whole_is_a_view_too(self):
+        for index in (slice(None), ..., (slice(None), ...), ()):
+            x = tt.ones(2, 3, requires_grad=True)
+            y = x[index]
+            self.assertFalse(y.is_same(x))
+            self.assertEqual(y.data_ptr(), x.data_ptr())
+            y.sum().backward()
+            self.same(x.grad, np.ones((2, 3), np.float32))
+        x = tt.ones(2, requires_grad=True)
+        x.detach()[:].requires_grad_(False)
+        y = tt.ones(2)[:].requires_grad_()
+        self.assertTrue(x.requires_grad and y.requires_grad)
+        z = tt.ones(3)
+        z[:].requires_grad_(True)
+        self.assertFalse(z.requires_grad)
+        self.assertEqual(tt.tensor(2.0)[...].shape, ())
+        self.assertEqual(tt.ones(3, 2).T[:].stride(), (1, 2))
+
+    def test_values_may_have_sizes_of_one_in_front(self):
+        a = tt.zeros(2, 3)
+        a[1] = tt.ones(1, 3)
+        a[0, 1] = tt.full((1, 1), 5.0)
+        a[[0, 1]] = a[[0, 1]].unsqueeze(0)
+        self.same(a, np.array([[0, 5, 0], [1, 1, 1]], np.float32))
+        h = tt.ones(1, 3, requires_grad=True)
+        a[0] = h * 2
+        a.sum().backward()
+        self.same(h.grad, np.full((1, 3), 2, np.float32))
+        with self.assertRaises(ValueError):
+            a.detach()[1] = tt.ones(2, 3)
+
+
 class Numbers(TestCase):
     def test_numbers_that_do_not_fit_are_refused(self):
         for data, dtype in [([300], tt.uint8), ([-1], tt.uint8), ([128], tt.int8), ([1e20], tt.int64),
