@@ -49,16 +49,19 @@ struct Dispose {
 };
 using TensorClass = py::class_<Tensor, std::unique_ptr<Tensor, Dispose>>;
 
-// A tensor or a number, on the right of an operator.
+// A tensor or a number, on the right of an operator. An array of NumPy's is a tensor here.
 struct Operand {
   Tensor tensor;
   Scalar scalar = 0;
+  bool truth = false;  // the number is True or False
   bool is_tensor() const { return tensor.defined(); }
-  // The number as a tensor beside `other`, of its dtype unless that would lose the fraction.
+  // The number as a tensor beside `other`, of its dtype unless that would lose what it says.
   Tensor beside(const Tensor& other) const {
     if (is_tensor()) return tensor;
-    const bool widen = scalar.is_floating && !is_floating(other.dtype());
-    return scalar_tensor(scalar, widen ? DType::kF32 : other.dtype());
+    DType dtype = other.dtype();
+    if (scalar.is_floating && !is_floating(dtype)) dtype = DType::kF32;
+    if (!scalar.is_floating && !truth && dtype == DType::kBool) dtype = DType::kI64;
+    return scalar_tensor(scalar, dtype);
   }
 };
 
@@ -94,6 +97,12 @@ struct Api {
   void both(const char* name, F* f, const Extra&... extra) {
     module.def(name, f, py::arg("input"), extra..., py::call_guard<Compute>());
     method(name, f, extra...);
+  }
+  // f(x, dim, ...), whose dim may be left out or called axis.
+  template <class F, class... Extra>
+  void reduction(const char* name, F* f, const Extra&... extra) {
+    both(name, f, py::arg("dim") = py::none(), extra...);
+    both(name, f, py::arg("axis"), extra...);
   }
   template <class F, class... Extra>
   void method(const char* name, F* f, const Extra&... extra) {
@@ -136,17 +145,6 @@ void bind_recurrent(py::module_& m);
 
 namespace pybind11::detail {
 
-template <>
-struct type_caster<tinytorch::Scalar> {
-  PYBIND11_TYPE_CASTER(tinytorch::Scalar, const_name("Number"));
-  type_caster() : value(0) {}
-  bool load(handle src, bool) {
-    const auto found = tinytorch::python::scalar_from(src);
-    if (found) value = *found;
-    return found.has_value();
-  }
-};
-
 // A Tensor as pybind11 hands it over, but for two things that would be read as one: None, and an
 // object whose __init__ has not run (Parameter.__new__(Parameter)).
 template <>
@@ -159,16 +157,32 @@ class type_caster<tinytorch::Tensor> : public type_caster_base<tinytorch::Tensor
 };
 
 template <>
+struct type_caster<tinytorch::Scalar> {
+  PYBIND11_TYPE_CASTER(tinytorch::Scalar, const_name("Number"));
+  type_caster() : value(0) {}
+  bool load(handle src, bool) {
+    const auto found = tinytorch::python::scalar_from(src);
+    if (found) value = *found;
+    return found.has_value();
+  }
+};
+
+template <>
 struct type_caster<tinytorch::python::Operand> {
-  PYBIND11_TYPE_CASTER(tinytorch::python::Operand, const_name("Tensor | Number"));
+  PYBIND11_TYPE_CASTER(tinytorch::python::Operand, const_name("Tensor | ndarray | Number"));
   bool load(handle src, bool convert) {
     make_caster<tinytorch::Tensor> tensor;
     if (tensor.load(src, convert)) {
       value.tensor = cast_op<const tinytorch::Tensor&>(tensor);
       return true;
     }
+    if (PySequence_Check(src.ptr()) && hasattr(src, "__array_interface__")) {
+      value.tensor = tinytorch::python::tensor_from(src, {});
+      return true;
+    }
     const auto found = tinytorch::python::scalar_from(src);
     if (found) value.scalar = *found;
+    value.truth = tinytorch::python::is_truth(src);
     return found.has_value();
   }
 };
@@ -179,6 +193,7 @@ struct type_caster<tinytorch::python::DimList> {
   bool load(handle src, bool) {
     value.dims.clear();
     if (src.is_none()) return true;
+    if (PyBool_Check(src.ptr())) return false;  // an option of another name
     if (PyIndex_Check(src.ptr())) {
       value.dims.push_back(tinytorch::python::int_from(src));
       return true;

@@ -292,7 +292,8 @@ void bind_convert(Api& api) {
         return dtype.is_none() ? py::object(a) : a.attr("astype")(dtype, py::arg("copy") = false);
       },
       py::arg("dtype") = py::none());
-  api.tensor.attr("__array_priority__") = 1000;  // array * tensor asks the tensor
+  // array * tensor asks the tensor. (Without __array_ufunc__: np.exp(tensor) gives an array.)
+  api.tensor.attr("__array_priority__") = 1000;
 }
 
 }  // namespace tinytorch::python

@@ -55,8 +55,10 @@ Tensor randn_of(const Shape& s, DType d) {
   return randn(s, d);
 }
 
-Tensor full_of(const Shape& shape, Scalar value, Dtype dtype, bool requires_grad) {
-  const DType own = value.is_floating ? DType::kF32 : DType::kI64;
+Tensor full_of(const Shape& shape, const Operand& fill, Dtype dtype, bool requires_grad) {
+  const Scalar value = fill.is_tensor() ? Scalar(fill.tensor.item()) : fill.scalar;
+  DType own = fill.truth ? DType::kBool : value.is_floating ? DType::kF32 : DType::kI64;
+  if (fill.is_tensor()) own = fill.tensor.dtype();
   return finished(full(shape, value, dtype.value_or(own)), requires_grad);
 }
 
@@ -64,8 +66,17 @@ Tensor full_of(const Shape& shape, Scalar value, Dtype dtype, bool requires_grad
 Tensor arange_of(Scalar a, std::optional<Scalar> b, Scalar step, Dtype dtype, bool requires_grad) {
   const Scalar start = b ? a : Scalar(0), end = b ? *b : a;
   const bool floating = start.is_floating || end.is_floating || step.is_floating;
-  const DType own = floating ? DType::kF32 : DType::kI64;
-  return finished(arange(start.value, end.value, step.value, dtype.value_or(own)), requires_grad);
+  const DType own = dtype.value_or(floating ? DType::kF32 : DType::kI64);
+  int64_t span = 0;
+  if (!floating && own == DType::kI64 && step.integer != 0 &&
+      !__builtin_sub_overflow(end.integer, start.integer, &span)) {
+    // In integers: a double has not all of them.
+    const int64_t s = step.integer, whole = span / s;
+    const int64_t count = whole + (span % s != 0 && (span < 0) == (s < 0) ? 1 : 0);
+    const Tensor x = arange(std::max<int64_t>(count, 0));
+    return finished(x * step + start, requires_grad);
+  }
+  return finished(arange(start.value, end.value, step.value, own), requires_grad);
 }
 
 Tensor linspace(double start, double end, int64_t steps, Dtype dtype, bool requires_grad) {
@@ -101,7 +112,7 @@ void bind_creation(Api& api) {
   m.def("full", &full_of, py::arg("size"), py::arg("fill_value"), py::kw_only(), dtype, leaf);
   m.def(
       "full_like",
-      [](const Tensor& x, Scalar value, Dtype d, bool requires_grad) {
+      [](const Tensor& x, const Operand& value, Dtype d, bool requires_grad) {
         return full_of(x.shape(), value, d.value_or(x.dtype()), requires_grad);
       },
       py::arg("input"), py::arg("fill_value"), py::kw_only(), dtype, leaf);

@@ -1,7 +1,9 @@
 // Operations on elements, comparisons, reductions, products: functions and methods of one name, and
 // the operators.
+#include "tinytorch/ops/math.h"
 #include "python/src/binding.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/statistics.h"
 
 namespace tinytorch::python {
 
@@ -10,11 +12,20 @@ namespace {
 using Unary = Tensor (*)(const Tensor&);
 using Binary = Tensor (*)(const Tensor&, const Operand&);
 
+Tensor neg_of(const Tensor& x) {
+  if (x.dtype() == DType::kBool)
+    throw DTypeError("neg: a bool tensor has no negative. Hint: ~x, or logical_not(x).");
+  return neg(x);
+}
 const std::pair<const char*, Unary> kUnary[] = {
-    {"neg", neg},   {"exp", exp},         {"log", log},   {"sqrt", sqrt},     {"rsqrt", rsqrt},
-    {"tanh", tanh}, {"sigmoid", sigmoid}, {"relu", relu}, {"square", square},
+    {"neg", neg_of}, {"exp", exp},         {"log", log},   {"sqrt", sqrt},     {"rsqrt", rsqrt},
+    {"tanh", tanh},  {"sigmoid", sigmoid}, {"relu", relu}, {"square", square},
 };
 
+const Tensor& factor_of(const Operand& o) {
+  if (!o.is_tensor()) throw py::type_error("@: both sides are tensors or arrays, not numbers.");
+  return o.tensor;
+}
 Tensor sub_any(const Tensor& a, const Operand& b) {
   return b.is_tensor() ? a - b.tensor : a - b.scalar;
 }
@@ -128,9 +139,13 @@ void bind_elements(Api& api) {
   for (const auto& [name, f] : kBinary) api.both(name, f, py::arg("other"));
   for (const auto& [name, f] : kOperators)
     api.tensor.def(name, f, py::is_operator(), py::call_guard<Compute>());
-  api.method("__neg__", &neg);
+  api.method("__neg__", &neg_of);
+  api.tensor.def("__pos__", [](py::object self) { return self; });
   api.method(
-      "__matmul__", +[](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+      "__matmul__", +[](const Tensor& a, const Operand& b) { return matmul(a, factor_of(b)); },
+      py::is_operator());
+  api.method(
+      "__rmatmul__", +[](const Tensor& b, const Operand& a) { return matmul(factor_of(a), b); },
       py::is_operator());
   api.both(
       "add",
@@ -167,40 +182,55 @@ void bind_elements(Api& api) {
       py::arg("mask"), py::arg("value"));
 }
 
+// max(x), max(x, dim) with the indices, and max(a, b) of two tensors.
+template <Tensor (*OfAll)(const Tensor&),
+          std::pair<Tensor, Tensor> (*OfDim)(const Tensor&, int64_t, bool),
+          Tensor (*OfTwo)(const Tensor&, const Tensor&)>
+void bind_extreme(Api& api, const char* name) {
+  api.both(name, OfAll);
+  api.both(name, OfTwo, py::arg("other"));  // before an int: a tensor may be one
+  const auto of_dim = [](const Tensor& x, int64_t dim, bool keepdim) {
+    std::pair<Tensor, Tensor> found;
+    {
+      const Compute compute;
+      found = OfDim(x, dim, keepdim);
+    }
+    return values_and_indices(std::move(found));
+  };
+  for (const char* dim : {"dim", "axis"}) {
+    api.tensor.def(name, of_dim, py::arg(dim), py::arg("keepdim") = false);
+    api.module.def(name, of_dim, py::arg("input"), py::arg(dim), py::arg("keepdim") = false);
+  }
+}
+
 void bind_reductions(Api& api) {
-  api.both(
+  api.reduction(
       "sum",
       +[](const Tensor& x, const DimList& d, bool keepdim, std::optional<DType> dtype) {
         return sum(dtype ? x.to(*dtype) : x, d.dims, keepdim);
       },
-      py::arg("dim") = py::none(), py::arg("keepdim") = false, py::arg("dtype") = py::none());
-  api.both(
+      py::arg("keepdim") = false, py::arg("dtype") = py::none());
+  api.reduction(
       "mean",
       +[](const Tensor& x, const DimList& d, bool keepdim) { return mean(x, d.dims, keepdim); },
-      py::arg("dim") = py::none(), py::arg("keepdim") = false);
+      py::arg("keepdim") = false);
   api.both(
+      "var", +[](const Tensor& x, bool unbiased) { return var(x, {}, unbiased, false); },
+      py::arg("unbiased").noconvert());
+  api.reduction(
       "var",
       +[](const Tensor& x, const DimList& d, bool unbiased, bool keepdim) {
         return var(x, d.dims, unbiased, keepdim);
       },
-      py::arg("dim") = py::none(), py::arg("unbiased") = true, py::arg("keepdim") = false);
-  api.both("max", +[](const Tensor& x) { return max(x); });
-  const auto max_of = [](const Tensor& x, int64_t dim, bool keepdim) {
-    std::pair<Tensor, Tensor> found;
-    {
-      const Compute compute;
-      found = max(x, dim, keepdim);
-    }
-    return values_and_indices(std::move(found));
-  };
-  api.tensor.def("max", max_of, py::arg("dim"), py::arg("keepdim") = false);
-  api.module.def("max", max_of, py::arg("input"), py::arg("dim"), py::arg("keepdim") = false);
-  api.both(
+      py::arg("unbiased") = true, py::arg("keepdim") = false);
+  bind_extreme<max, max, maximum>(api, "max");
+  bind_extreme<min, min, minimum>(api, "min");
+  api.reduction(
       "argmax",
       +[](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
         return dim ? argmax(x, *dim, keepdim) : argmax(x.reshape({x.numel()}), 0);
       },
-      py::arg("dim") = py::none(), py::arg("keepdim") = false);
+      py::arg("keepdim") = false);
 }
 
 void bind_products(Api& api) {

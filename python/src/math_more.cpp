@@ -10,6 +10,15 @@ namespace tinytorch::python {
 
 namespace {
 
+// The other truth; of integers all bits: -1 - x, without a sign 255 - x.
+Tensor invert(const Tensor& x) {
+  if (is_floating(x.dtype()))
+    throw DTypeError(std::string("~: a tensor of dtype ") + dtype_name(x.dtype()) +
+                     " has no bits to turn round; there are bool and integers.");
+  if (x.dtype() == DType::kBool) return logical_not(x);
+  return Scalar(x.dtype() == DType::kU8 ? 255 : -1) - x;
+}
+
 const std::pair<const char*, Tensor (*)(const Tensor&)> kUnary[] = {
     {"abs", abs},
     {"sign", sign},
@@ -24,7 +33,8 @@ const std::pair<const char*, Tensor (*)(const Tensor&)> kUnary[] = {
     {"mish", mish},
     {"hardsigmoid", hardsigmoid},
     {"__abs__", abs},
-    {"__invert__", logical_not},
+    {"__invert__", invert},
+    {"bitwise_not", invert},
     {"hardswish", hardswish},
 };
 
@@ -60,6 +70,11 @@ Tensor of_truths(const Tensor& a, const Operand& b) {
         "logical_and(), or compare first.");
   return F(a, b);
 }
+const std::pair<const char*, Tensor (*)(const Tensor&, const Operand&)> kOfTruths[] = {
+    {"__and__", of_truths<and_any>}, {"__or__", of_truths<or_any>},
+    {"__xor__", of_truths<xor_any>}, {"__rand__", of_truths<and_any>},
+    {"__ror__", of_truths<or_any>},  {"__rxor__", of_truths<xor_any>},
+};
 
 void bind_elements(Api& api) {
   for (const auto& [name, f] : kUnary) {
@@ -73,11 +88,12 @@ void bind_elements(Api& api) {
   const auto guard = py::call_guard<Compute>();
   c.def("__pow__", &pow_any, py::is_operator(), guard);
   c.def(
-      "__rpow__", [](const Tensor& x, Scalar base) { return pow(base, x); }, py::is_operator(),
-      guard);
-  c.def("__and__", &of_truths<and_any>, py::is_operator(), guard);
-  c.def("__or__", &of_truths<or_any>, py::is_operator(), guard);
-  c.def("__xor__", &of_truths<xor_any>, py::is_operator(), guard);
+      "__rpow__",
+      [](const Tensor& x, const Operand& base) {
+        return base.is_tensor() ? pow(base.tensor, x) : pow(base.scalar, x);
+      },
+      py::is_operator(), guard);
+  for (const auto& [name, f] : kOfTruths) c.def(name, f, py::is_operator(), guard);
 }
 
 using Reduce = Tensor (*)(const Tensor&, const DimList&, bool);
@@ -102,44 +118,38 @@ const std::pair<const char*, Reduce> kReduce[] = {
 };
 
 void bind_reductions(Api& api) {
-  for (const auto& [name, f] : kReduce)
-    api.both(name, f, py::arg("dim") = py::none(), py::arg("keepdim") = false);
+  for (const auto& [name, f] : kReduce) api.reduction(name, f, py::arg("keepdim") = false);
   api.both(
+      "std",
+      +[](const Tensor& x, bool unbiased) {
+        return tinytorch::std(x, std::span<const int64_t>(), unbiased, false);
+      },
+      py::arg("unbiased").noconvert());
+  api.reduction(
       "std",
       +[](const Tensor& x, const DimList& d, bool unbiased, bool keepdim) {
         return tinytorch::std(x, std::span<const int64_t>(d.dims), unbiased, keepdim);
       },
-      py::arg("dim") = py::none(), py::arg("unbiased") = true, py::arg("keepdim") = false);
+      py::arg("unbiased") = true, py::arg("keepdim") = false);
   api.both(
       "norm",
       +[](const Tensor& x, double p, const DimList& d, bool keepdim) {
         return norm(x, p, std::span<const int64_t>(d.dims), keepdim);
       },
       py::arg("p") = 2.0, py::arg("dim") = py::none(), py::arg("keepdim") = false);
-  api.both(
+  api.reduction(
       "prod",
       +[](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
         return dim ? prod(x, *dim, keepdim) : prod(x);
       },
-      py::arg("dim") = py::none(), py::arg("keepdim") = false);
+      py::arg("keepdim") = false);
   api.both("cumsum", +[](const Tensor& x, int64_t dim) { return cumsum(x, dim); }, py::arg("dim"));
-  api.both("min", +[](const Tensor& x) { return min(x); });
-  const auto min_of = [](const Tensor& x, int64_t dim, bool keepdim) {
-    std::pair<Tensor, Tensor> found;
-    {
-      const Compute compute;
-      found = min(x, dim, keepdim);
-    }
-    return values_and_indices(std::move(found));
-  };
-  api.tensor.def("min", min_of, py::arg("dim"), py::arg("keepdim") = false);
-  api.module.def("min", min_of, py::arg("input"), py::arg("dim"), py::arg("keepdim") = false);
-  api.both(
+  api.reduction(
       "argmin",
       +[](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
         return dim ? argmin(x, *dim, keepdim) : argmin(x);
       },
-      py::arg("dim") = py::none(), py::arg("keepdim") = false);
+      py::arg("keepdim") = false);
 }
 
 void bind_orders(Api& api) {

@@ -69,6 +69,38 @@ class Sequences(TestCase):
                 use()
 
 
+class Arrays(TestCase):
+    def test_arrays_stand_on_both_sides_of_an_operator(self):
+        a, b = np.array([1.0, 2, 3]), np.array([1.0, 5, 3])
+        x = tt.tensor(a)
+        for ours, theirs in [
+            (x + b, a + b), (b + x, a + b), (x - b, a - b), (b - x, b - a), (x * b, a * b),
+            (b * x, a * b), (x / b, a / b), (b / x, b / a), (x == b, a == b), (b == x, a == b),
+            (x != b, a != b), (x < b, a < b), (b < x, b < a), (b >= x, b >= a), (x**b, a**b),
+            (b**x, b**a), (x @ b, a @ b), (b @ x, a @ b), (tt.maximum(x, b), np.maximum(a, b)),
+            ((x > 1) & (b > 1), (a > 1) & (b > 1)), ((b > 1) | (x > 2), (b > 1) | (a > 2)),
+            (x.add(b, alpha=2), a + 2 * b),
+        ]:
+            self.assertIs(type(ours), tt.Tensor)
+            self.close(ours, theirs, 1e-12)
+        x += b
+        self.same(x, a + b)
+        self.assertEqual((tt.ones(2) * np.ones(2)).dtype, tt.float64)
+        self.assertIsInstance(np.exp(tt.ones(2)), np.ndarray)
+
+    def test_gradients_pass_beside_arrays(self):
+        w = tt.ones(3, dtype=tt.float64, requires_grad=True)
+        a = np.array([1.0, 2, 3])
+        (w * a + a * w).sum().backward()
+        self.same(w.grad, 2 * a)
+
+    def test_arrays_of_other_dtypes_are_refused(self):
+        with self.assertRaisesRegex(TypeError, "float16"):
+            tt.ones(2) * np.ones(2, np.float16)
+        with self.assertRaises(TypeError):
+            tt.ones(2) @ 3
+
+
 class Truths(TestCase):
     def test_a_single_truth_chooses_all_or_nothing(self):
         x = tt.tensor([1.0, 2])
@@ -95,6 +127,16 @@ class Truths(TestCase):
                       (True, [0, 1])]:
             with self.subTest(index=str(index)):
                 self.same(tt.tensor(a)[index], torch.tensor(a)[index].numpy())
+
+    def test_inverting(self):
+        for dtype in (np.bool_, np.uint8, np.int8, np.int32, np.int64):
+            a = np.array([0, 1, 5], dtype)
+            self.same(~tt.tensor(a), ~a)
+        self.assertEqual((~tt.tensor([0, 5])).tolist(), [-1, -6])
+        with self.assertRaisesRegex(TypeError, "f32"):
+            ~tt.ones(1)
+        with self.assertRaisesRegex(TypeError, "~x"):
+            -tt.tensor([True])
 
 
 class Views(TestCase):
@@ -143,6 +185,40 @@ class Numbers(TestCase):
         self.assertEqual(tt.tensor([255.9, -0.9], dtype=tt.uint8).tolist(), [255, 0])
         self.assertEqual(tt.tensor([2**70], dtype=tt.float64).item(), 2.0**70)
         self.assertEqual(tt.tensor([2**70, 0.5]).dtype, tt.float32)
+
+    def test_a_truth_fills_with_truths(self):
+        for value in (True, np.bool_(True), tt.tensor(True)):
+            self.same(tt.full((2,), value), np.full(2, True))
+        self.same(tt.full_like(tt.ones(2), True), np.ones(2, np.float32))
+
+    def test_numbers_beside_truths_stay_numbers(self):
+        mask = tt.tensor([True, False])
+        self.same(tt.where(mask, mask, 2), np.array([1, 2]))
+        self.same(tt.where(mask, mask, False), np.array([True, False]))
+        self.same(tt.where(mask, 0.5, mask), np.array([0.5, 0], np.float32))
+
+    def test_integers_are_counted_as_integers(self):
+        for bounds in [(2**53, 2**53 + 3), (5, 0, -2), (0, 7, 3), (3, 3), (2**62, 2**62 + 2),
+                       (5, -1, -3), (-4, 5, 4)]:
+            self.assertEqual(tt.arange(*bounds).tolist(), list(range(*bounds)), bounds)
+        with self.assertRaises(ValueError):
+            tt.arange(0, 5, 0)
+
+    def test_a_truth_is_no_dimension(self):
+        a = np.array([[1.0, 2], [4, 8]])
+        x = tt.tensor(a)
+        self.close(x.std(False), a.std())
+        self.close(tt.var(x, True), a.var(ddof=1))
+        self.close(x.std(1, False), a.std(1))
+        with self.assertRaises(TypeError):
+            x.sum(True)
+
+    def test_formats(self):
+        self.assertEqual(f"{tt.tensor(1.23456):.2f}", "1.23")
+        self.assertEqual(f"{tt.tensor([7]):03d}", "007")
+        self.assertEqual(f"{tt.tensor([1.5])}", "tensor([1.5000])")
+        with self.assertRaises(TypeError):
+            f"{tt.ones(2):.2f}"
 
 
 if __name__ == "__main__":

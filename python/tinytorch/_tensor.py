@@ -48,5 +48,13 @@ def _reduce(self):
     return _rebuild, (type(self), values.numpy().copy(), self.dtype, self.requires_grad)
 
 
+def _format(self, spec):
+    """f"{loss:.4f}": one element as its number, anything else only without a format."""
+    if self.dim() == 0 or (spec and self.numel() == 1):
+        return format(self.item(), spec)
+    return object.__format__(self, spec)
+
+
+Tensor.__format__ = _format
 Tensor.__deepcopy__ = _deepcopy
 Tensor.__reduce__ = _reduce
