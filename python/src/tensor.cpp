@@ -1,6 +1,7 @@
 // The class Tensor: what it is, its place in the graph, conversions. Its operations are bound where
 // the free functions are.
 #include "python/src/binding.h"
+#include "tinytorch/core/dtype.h"
 
 namespace tinytorch::python {
 
@@ -17,19 +18,32 @@ py::object flat_rows(const Tensor& x, int dim, int64_t offset) {
 }
 
 // The function behind a hook of Python's: called with the interpreter, however the walk got there.
+// Copies share it; once it has been removed the hook does nothing.
 struct PythonHook {
-  explicit PythonHook(py::function f)
-      : held(new py::function(std::move(f)), [](py::function* p) {
+  explicit PythonHook(py::object f)
+      : held(new py::object(std::move(f)), [](py::object* p) {
           if (!Py_IsInitialized()) return;
           const py::gil_scoped_acquire gil;
           delete p;
         }) {}
   Tensor operator()(const Tensor& g) const {
     const py::gil_scoped_acquire gil;
-    const py::object changed = (*held)(g);
-    return changed.is_none() ? Tensor() : changed.cast<Tensor>();
+    const py::object hook = *held;  // it may remove itself
+    if (hook.is_none()) return {};
+    const py::object result = hook(g);
+    if (result.is_none()) return {};
+    if (!py::isinstance<Tensor>(result))
+      throw py::type_error("a hook gives a tensor or None, not " +
+                           py::repr(py::type::of(result)).cast<std::string>() + ".");
+    auto changed = result.cast<Tensor>();
+    if (changed.shape() != g.shape() || changed.dtype() != g.dtype())
+      throw ShapeError(std::string("a hook was given a gradient ") + dtype_name(g.dtype()) + " " +
+                       g.shape().str() + " and gave " + dtype_name(changed.dtype()) + " " +
+                       changed.shape().str() + "; both must be the same.");
+    return changed;
   }
-  std::shared_ptr<py::function> held;
+  void remove() const { *held = py::none(); }
+  std::shared_ptr<py::object> held;
 };
 
 int64_t whole_number(const Tensor& x) {
@@ -138,14 +152,22 @@ void bind_graph(TensorClass& c) {
       py::arg("gradient") = py::none(), py::arg("retain_graph") = py::none(),
       py::arg("create_graph") = false, py::call_guard<Exclusive>());
   c.def("detach", &Tensor::detach);
+  // The name of the operation that made it; a leaf has none.
+  c.def_property_readonly("grad_fn", [](const Tensor& x) -> py::object {
+    if (x.is_leaf()) return py::none();
+    return py::str(x.base()->grad_fn->name());
+  });
+  py::class_<PythonHook>(c, "HookHandle").def("remove", &PythonHook::remove);
   c.def(
       "register_hook",
       [](const Tensor& x, py::function hook) {
         PythonHook held(std::move(hook));
         const Exclusive guard;
-        x.register_hook(std::move(held));
+        x.register_hook(held);
+        return held;
       },
-      py::arg("hook"));
+      py::arg("hook"),
+      "hook(gradient): a tensor in its place, or None. Gives a handle with remove().");
 }
 
 // to(dtype), to("cpu"), to(other): what PyTorch programs say.

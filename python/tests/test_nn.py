@@ -1,9 +1,14 @@
 """Networks, optimizers and data: alone, and against PyTorch where it is installed."""
 
 import copy
+import io
 import os
+import pickle
 import tempfile
+import threading
 import unittest
+import warnings
+import weakref
 
 import numpy as np
 from common import TestCase, tt
@@ -233,6 +238,70 @@ class Autograd(TestCase):
         with self.assertRaises(ZeroDivisionError), tt.no_grad():
             1 / 0
         self.assertTrue(tt.is_grad_enabled())
+
+    def test_a_mode_lasts_through_a_generator(self):
+        seen = []
+
+        @tt.no_grad()
+        def steps(n):
+            """n numbers."""
+            try:
+                for i in range(n):
+                    seen.append(tt.is_grad_enabled())
+                    try:
+                        seen.append((yield i))
+                    except KeyError:
+                        seen.append("error")
+            finally:
+                seen.append(tt.is_grad_enabled())
+            return "end"
+
+        def all_of(n):
+            seen.append((yield from steps(n)))
+
+        for _ in all_of(2):
+            self.assertTrue(tt.is_grad_enabled())
+        self.assertEqual(seen, [False, None, False, None, False, "end"])
+        seen.clear()
+        walk = steps(5)
+        next(walk)
+        walk.send("sent")
+        walk.throw(KeyError())
+        walk.close()
+        self.assertEqual(seen, [False, "sent", False, "error", False, False])
+        self.assertTrue(tt.is_grad_enabled())
+        self.assertEqual(steps.__doc__, "n numbers.")
+
+    def test_hooks_are_checked_and_removed(self):
+        for result, error, text in [(tt.ones(5), ValueError, r"\[2\].*\[5\]"),
+                                    (tt.ones(2).double(), ValueError, "f32.*f64"),
+                                    (3, TypeError, "int")]:
+            x = tt.ones(2, requires_grad=True)
+            x.register_hook(lambda g, result=result: result)
+            with self.assertRaisesRegex(error, text):
+                (x * 2).sum().backward()
+        x = tt.ones(2, requires_grad=True)
+        first = x.register_hook(lambda g: g * 10)
+        x.register_hook(lambda g: g + 1)
+        (x * 2).sum().backward()
+        self.assertEqual(x.grad.tolist(), [21, 21])
+        first.remove()
+        first.remove()
+        x.grad = None
+        (x * 2).sum().backward()
+        self.assertEqual(x.grad.tolist(), [3, 3])
+
+    def test_a_removed_hook_lets_its_function_go(self):
+        class Owner:
+            pass
+
+        owner = Owner()
+        ended = weakref.ref(owner)
+        x = tt.ones(2, requires_grad=True)
+        handle = x.register_hook(lambda g, x=x, owner=owner: None)
+        del x, owner
+        handle.remove()
+        self.assertIsNone(ended())
 
     def test_a_long_chain_ends_without_recursion(self):
         x = tt.ones(1, requires_grad=True)

@@ -1,6 +1,7 @@
 """Gradients: grad() and the modes in which none are recorded."""
 
 import functools
+import inspect
 
 from . import _C
 
@@ -24,10 +25,37 @@ class _Mode:
         self._held.pop().leave()
 
     def __call__(self, function):
+        if inspect.isgeneratorfunction(function):
+            return self._around_steps(function)
+
         @functools.wraps(function)
         def inside(*args, **kwargs):
             with self._again():
                 return function(*args, **kwargs)
+
+        return inside
+
+    def _around_steps(self, function):
+        """A generator's body runs in steps, with its caller's code between: each enters the mode."""
+
+        @functools.wraps(function)
+        def inside(*args, **kwargs):
+            generator = function(*args, **kwargs)
+            step, given = generator.send, None
+            while True:
+                try:
+                    with self._again():
+                        value = step(given)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    step, given = generator.send, (yield value)
+                except GeneratorExit:
+                    with self._again():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    step, given = generator.throw, error
 
         return inside
 
