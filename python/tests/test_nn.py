@@ -586,6 +586,64 @@ class Data(TestCase):
             self.assertEqual([rows(b) for b in again], first[1:])
         self.assertEqual(next(iter(tt.data.DataLoader(Pairs(), batch_size=3)))["a"].shape, (3, 2))
 
+    def loaders(self, **options):
+        """Of the library's batches and of Python's; batches as lists."""
+        x = tt.arange(6)
+
+        class Numbers(tt.data.Dataset):
+            def __len__(self):
+                return 6
+
+            def __getitem__(self, i):
+                return x[i], x[i]
+
+        for data in (tt.data.TensorDataset(x.float(), x), Numbers()):
+            loader = tt.data.DataLoader(data, batch_size=2, **options)
+            yield loader, lambda walk: [b.tolist() for _, b in walk]
+
+    def test_loops_over_one_loader_do_not_share_a_place(self):
+        for options in ({}, {"shuffle": True, "seed": 3}):
+            for loader, rows in self.loaders(**options):
+                pairs = [(a.tolist(), b.tolist()) for (_, a), (_, b) in zip(loader, loader)]
+                self.assertEqual(len(pairs), 3)
+                for a, b in pairs:
+                    self.assertEqual(a, b)
+                self.assertEqual(sorted(sum((a for a, _ in pairs), [])), list(range(6)))
+                for _ in loader:  # a loop in a loop: each is whole
+                    self.assertEqual(sorted(sum(rows(loader), [])), list(range(6)))
+
+    def test_epochs_do_not_come_twice(self):
+        for loader, rows in self.loaders(shuffle=True, seed=1):
+            fresh = [rows(loader) for _ in range(6)]
+        for loader, rows in self.loaders(shuffle=True, seed=1):
+            self.assertEqual(rows(loader), fresh[0])
+            self.assertEqual(rows(a for a, _ in zip(loader, loader)), fresh[1])
+            outer = iter(loader)
+            next(outer)
+            self.assertEqual(loader.state_dict()["batch"], 1)
+            inner = rows(loader)
+            self.assertNotIn(inner, fresh[:2])
+            self.assertEqual(rows(outer), fresh[loader.state_dict()["epoch"] - 2][1:])
+            self.assertEqual(rows(loader), fresh[fresh.index(inner) + 1])
+            with self.assertRaisesRegex(ValueError, "3 batches"):
+                loader.load_state_dict({"seed": 1, "epoch": 0, "batch": 4})
+
+    def test_threads_may_loop_over_one_loader(self):
+        data = tt.data.TensorDataset(tt.arange(64).float(), tt.arange(64))
+        loader = tt.data.DataLoader(data, batch_size=4, num_workers=2)
+        sums = []
+
+        def work():
+            for _ in range(5):
+                sums.append(sum(b.sum().item() for _, b in loader))
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(20)
+        self.assertEqual(sums, [64 * 63 // 2] * 15)
+
     def test_sets_of_the_library(self):
         train, test = tt.data.load_dataset("digits", flatten=True)
         self.assertEqual((len(train), len(test), train.classes), (1438, 359, 10))

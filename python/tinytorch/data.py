@@ -112,6 +112,8 @@ dataset_names = _C.data.dataset_names
 class DataLoader:
     """Batches of a data set, one epoch for each `for`.
 
+    Each loop has a place of its own: several may run at once, also in several threads.
+
     The order follows from seed and epoch alone; without a seed one is drawn from the default
     generator. For a TensorDataset of two tensors and for the library's own sets the library makes
     the batches, in num_workers threads; for other data sets Python does, and num_workers must be 0.
@@ -127,60 +129,78 @@ class DataLoader:
             seed = _C.randint(0, 2**31, (1,)).item() if shuffle else 0
         self._shuffle, self._collate = shuffle, collate_fn or default_collate
         native = getattr(dataset, "_native", None) if collate_fn is None else None
-        self._loader = None
+        self._make = None
+        self._idle = []  # the library's loaders that no loop uses now; they keep their buffers
         if native is not None:
             if isinstance(dataset, TensorDataset) and dataset.tensors[0].dtype.is_floating_point:
                 dtype = dataset.tensors[0].dtype
-            self._loader = _C.data.Loader(
+            self._make = lambda: _C.data.Loader(
                 native, batch_size, shuffle, drop_last, num_workers, seed, dtype
             )
+            self._idle.append(self._make())  # what does not fit is said here
+            self._batches = self._idle[0].batches()
         elif num_workers:
             raise _C.ConfigError(
                 "DataLoader: this data set is read by Python, which num_workers does not speed up. "
                 "Hint: num_workers=0, or a TensorDataset(x, y)."
             )
+        # Seed, epoch and batch that come next: where the loop stands that has come farthest.
         self._state = (seed, 0, 0)
 
     def __len__(self):
-        if self._loader is not None:
-            return self._loader.batches()
+        if self._make is not None:
+            return self._batches
         n, size = len(self.dataset), self.batch_size
         return n // size if self.drop_last else -(-n // size)
 
     def __iter__(self):
-        seed, epoch, batch = self._current()
+        seed, epoch, batch = self._state
         resumed = self.__dict__.pop("_resumed", False)
         if batch and not resumed:
             # The loop before was left early; a new one begins with a new epoch.
-            self._set((seed, epoch + 1, 0))
-        return self._native_batches() if self._loader is not None else self._python_batches()
+            self._state = seed, epoch, batch = seed, epoch + 1, 0
+        make = self._native_batches if self._make is not None else self._python_batches
+        return self._walk(make(seed, epoch, batch), seed, epoch, batch)
 
-    def _native_batches(self):
-        while (batch := self._loader.next()) is not None:
+    def _walk(self, batches, seed, epoch, first):
+        for number, batch in enumerate(batches, first + 1):
+            self._reach(seed, epoch, number)
             yield batch
+        self._reach(seed, epoch + 1, 0)
 
-    def _python_batches(self):
-        seed, epoch, first = self._state
+    def _reach(self, seed, epoch, batch):
+        if seed == self._state[0] and (epoch, batch) > self._state[1:]:
+            self._state = (seed, epoch, batch)
+
+    def _native_batches(self, *state):
+        try:
+            loader = self._idle.pop()
+        except IndexError:  # all of them are in use
+            loader = self._make()
+        try:
+            loader.set_state(*state)
+            while (batch := loader.next()) is not None:
+                yield batch
+        finally:
+            self._idle.append(loader)
+
+    def _python_batches(self, seed, epoch, first):
         n = len(self.dataset)
         order = _C.data.shuffled_order(n, seed, epoch) if self._shuffle else range(n)
         for batch in range(first, len(self)):
-            self._state = (seed, epoch, batch + 1)
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield self._collate([self.dataset[i] for i in rows])
-        self._state = (seed, epoch + 1, 0)
-
-    def _current(self):
-        return self._loader.state() if self._loader is not None else self._state
-
-    def _set(self, state):
-        self._state = tuple(state)
-        if self._loader is not None:
-            self._loader.set_state(*state)
 
     def state_dict(self):
         """Where the loader stands: the batch it will give next."""
-        return dict(zip(("seed", "epoch", "batch"), self._current()))
+        return dict(zip(("seed", "epoch", "batch"), self._state))
 
     def load_state_dict(self, state):
-        self._set((state["seed"], state["epoch"], state["batch"]))
+        seed, epoch, batch = state["seed"], state["epoch"], state["batch"]
+        if epoch < 0 or not 0 <= batch <= len(self):
+            raise _C.ConfigError(
+                f"DataLoader: the state has epoch {epoch}, batch {batch}, but an epoch has "
+                f"{len(self)} batches. Hint: resume with the data and batch_size of the saved run."
+            )
+        self._state = (seed, epoch, batch)
         self._resumed = True
