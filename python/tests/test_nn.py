@@ -149,6 +149,110 @@ class Modules(TestCase):
         with self.assertRaisesRegex(ValueError, "layer_count.*n_layer"):
             nn.make_model("gpt", layer_count=3)
 
+    def test_parts_are_replaced_and_taken_away(self):
+        net = nn.Module()
+        net.first, net.second = nn.Linear(2, 2), nn.Linear(2, 1)
+        net.first = nn.Linear(2, 3)  # in the old one's place
+        self.assertEqual([n for n, _ in net.named_children()], ["first", "second"])
+        net.second = None
+        self.assertIsNone(net.second)
+        self.assertEqual(list(net.state_dict()), ["first.weight", "first.bias"])
+        self.assertEqual(len(list(net.parameters())), 2)
+        net.second = nn.Linear(3, 1)
+        self.assertIn("second.weight", net.state_dict())
+        del net.second
+        self.assertFalse(hasattr(net, "second"))
+        with self.assertRaisesRegex(TypeError, "first is a module"):
+            net.first = 3
+        net.register_buffer("shift", tt.zeros(1))
+        with self.assertRaisesRegex(TypeError, "shift is a buffer"):
+            net.shift = 3
+        for change in (lambda m: delattr(m, "weight_ih_l0"),
+                       lambda m: setattr(m, "weight_ih_l0", None),
+                       lambda m: setattr(m, "weight_ih_l0", nn.Parameter(tt.ones(1)))):
+            rnn = nn.RNN(2, 3)
+            with self.assertRaisesRegex(ValueError, "RNN.weight_ih_l0.*cannot be replaced"):
+                change(rnn)
+            self.assertIn("weight_ih_l0", rnn.state_dict())
+        gpt = nn.make_model("mlp", layers=[2, 3, 1])
+        inner = next(m for m in gpt.modules() if m._parameters)
+        with self.assertRaisesRegex(ValueError, "cannot be replaced"):
+            del inner.weight
+
+    def test_numbered_children_are_replaced_inserted_and_deleted(self):
+        for kind in (nn.Sequential, nn.ModuleList):
+            parts = [nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2)]
+            net = kind(*parts) if kind is nn.Sequential else kind(parts)
+            net[0] = first = nn.Identity() if hasattr(nn, "Identity") else nn.Flatten()
+            self.assertEqual([id(m) for m in net], [id(m) for m in (first, *parts[1:])])
+            net[-1] = last = nn.Tanh()
+            self.assertIs(net[2], last)
+            added = nn.Sigmoid()
+            net.insert(1, added)
+            self.assertEqual(list(net._modules), ["0", "1", "2", "3"])
+            self.assertEqual([id(m) for m in net], [id(m) for m in (first, added, parts[1], last)])
+            del net[0]
+            self.assertEqual([id(m) for m in net], [id(m) for m in (added, parts[1], last)])
+            self.assertEqual(list(net._modules), ["0", "1", "2"])
+            net.extend([nn.ReLU()])
+            del net[1:3]
+            self.assertEqual(len(net), 2)
+            with self.assertRaises(IndexError):
+                net[5] = nn.ReLU()
+            with self.assertRaisesRegex(TypeError, "no Module"):
+                net.insert(0, 3)
+
+    def test_modules_of_the_library_are_copied_and_pickled(self):
+        class Named(nn.LSTM):
+            pass
+
+        x = tt.randn(5, 3, 4)
+        tokens = tt.randint(0, 11, (2, 8))
+        for module, run in [
+            (nn.RNN(4, 6, nonlinearity="relu"), lambda m: m(x)[0]), (nn.GRU(4, 6), lambda m: m(x)[0]),
+            (nn.LSTM(4, 6, num_layers=2, dropout=0.5).eval(), lambda m: m(x)[0]),
+            (Named(4, 6), lambda m: m(x)[1][1]),
+            (nn.MultiheadAttention(4, 2), lambda m: m(x, x, x)[0]),
+            (nn.make_model("gpt", n_layer=1, n_head=2, n_embd=16, block_size=8, vocab_size=11),
+             lambda m: m(tokens)),
+            (nn.Sequential(nn.TransformerBlock(4, 2), nn.Linear(4, 1)), lambda m: m(x)),
+            (nn.GRU(4, 6).double(), lambda m: m(x.double())[0]),
+        ]:
+            next(module.parameters()).requires_grad = False
+            copies = [copy.deepcopy(module)]
+            if type(module) is not Named:  # a class in a function has no pickle
+                copies.append(pickle.loads(pickle.dumps(module)))
+            for other in copies:
+                self.same(run(other).detach(), run(module).detach())
+                self.assertEqual(other.training, module.training)
+                for p, q in zip(module.parameters(), other.parameters()):
+                    self.assertNotEqual(p.data_ptr(), q.data_ptr())
+                    self.assertEqual(p.requires_grad, q.requires_grad)
+                with tt.no_grad():
+                    list(other.parameters())[-1].add_(1)
+                self.assertGreater((run(other) - run(module)).abs().max().item(), 0)
+
+    def test_gradients_are_converted_with_their_parameters(self):
+        net = nn.Linear(2, 1)
+        net(tt.ones(1, 2)).sum().backward()
+        net.double()
+        self.assertEqual(net.weight.grad.dtype, tt.float64)
+        net(tt.ones(1, 2).double()).sum().backward()
+        self.same(net.weight.grad, np.full((1, 2), 2.0))
+
+    def test_layers_that_cannot_be_are_refused(self):
+        for make, text in [
+            (lambda: nn.Conv1d(3, 4, 3, groups=2), "Conv1d: 3 and 4 channels.*2 groups"),
+            (lambda: nn.Conv2d(4, 3, 3, groups=2), "Conv2d: 4 and 3 channels.*2 groups"),
+            (lambda: nn.Conv2d(4, 4, 3, groups=0), "0 groups"),
+            (lambda: nn.ConvTranspose1d(4, 3, 3, groups=2), "ConvTranspose1d"),
+            (lambda: nn.ConvTranspose2d(3, 4, 3, groups=2), "ConvTranspose2d"),
+            (lambda: nn.GroupNorm(3, 4), "GroupNorm: 4 channels.*3 groups"),
+            (lambda: nn.Dropout(1.5), "p = 1.5"), (lambda: nn.Dropout(-0.1), "p = -0.1"),
+        ]:
+            with self.assertRaisesRegex(ValueError, text):
+                make()
+
     def test_mistakes(self):
         with self.assertRaisesRegex(ValueError, "does not fit weight"):
             nn.Linear(3, 4)(tt.ones(2, 5))
@@ -184,6 +288,13 @@ class Starts(TestCase):
         self.close(init.orthogonal_(w).T @ w, np.eye(50), 1e-5)
         self.assertLessEqual(init.trunc_normal_(w, a=-0.5, b=0.5).abs().max().item(), 0.5)
         self.same(init.ones_(w), np.ones((60, 50), np.float32))
+        with self.assertRaisesRegex(ValueError, "from 1 to 0"):
+            init.uniform_(w, 1, 0)
+        with self.assertRaisesRegex(ValueError, "std = -1"):
+            init.normal_(w, 0, -1)
+        for start in (init.uniform_, init.normal_):
+            with self.assertRaisesRegex(TypeError, "i64"):
+                start(tt.zeros(3, dtype=tt.int64))
         with self.assertRaisesRegex(ValueError, "fan_middle"):
             init.kaiming_normal_(w, mode="fan_middle")
 
@@ -484,6 +595,33 @@ class AgainstTorch(TestCase):
             lambda n, t, m: n.cross_entropy(t, t.softmax(1), weight=m(np.float32([1, 2, 3, 4]))),
         ]:
             self.close(f(F, ours, tt.tensor), f(T, theirs, torch.tensor), 1e-4)
+
+
+    def test_convolutions_of_one_sample_and_of_the_same_size(self):
+        x = np.random.default_rng(5).standard_normal((2, 3, 9, 10)).astype(np.float32)
+        for kind, data, options in [
+            ("Conv2d", x, dict(kernel_size=(4, 3), padding="same", dilation=(1, 2))),
+            ("Conv2d", x, dict(kernel_size=3, padding="same")),
+            ("Conv2d", x[0], dict(kernel_size=2, padding="same")),
+            ("Conv2d", x[0], dict(kernel_size=3, padding="valid", stride=2)),
+            ("Conv1d", x[0], dict(kernel_size=4, padding="same")),
+            ("Conv1d", x[0], dict(kernel_size=3, padding="same", dilation=2)),
+            ("Conv1d", x[0, 0], dict(kernel_size=3, padding=1, stride=2)),
+        ]:
+            inputs = data.shape[-3 if kind == "Conv2d" else -2]
+            with self.subTest(kind=kind, **options):
+                theirs, ours = (getattr(n, kind)(inputs, 4, **options) for n in (torch.nn, nn))
+                ours.load_state_dict(theirs.state_dict())
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # PyTorch's about a copy
+                    expected = theirs(torch.tensor(data))
+                self.close(ours(tt.tensor(data)), expected, 1e-4)
+        net = nn.Sequential(nn.Conv2d(3, 4, 2, padding="same"), nn.ReLU(), nn.MaxPool2d(2))
+        self.assertEqual(net(tt.tensor(x)).shape, (2, 4, 4, 5))
+        for options, text in [(dict(stride=2, padding="same"), "stride="),
+                              (dict(padding="some"), "'some'")]:
+            with self.assertRaisesRegex(ValueError, text):
+                nn.Conv2d(3, 4, 3, **options)
 
 
 @needs_torch

@@ -24,6 +24,9 @@ int64_t kernel_size(const Tensor& w) {
 
 // Values are drawn in f32 for every dtype, so that an f64 model starts where the f32 one does.
 void set_values(Tensor& weight, const Tensor& values) {
+  if (!is_floating(weight.dtype()))
+    raise<DTypeError>("init: a tensor of dtype {} takes no random fractions. Hint: randint().",
+                      dtype_name(weight.dtype()));
   const NoGrad no_grad;
   weight.copy_(values);
 }
@@ -38,10 +41,12 @@ int64_t fan_out(const Tensor& w) {
 }
 
 void uniform_(Tensor weight, double low, double high, Generator* generator) {
+  if (!(low <= high)) raise<ConfigError>("uniform_: from {} to {} is no range.", low, high);
   set_values(weight,
              rand(weight.shape(), DType::kF32, generator) * Scalar(high - low) + Scalar(low));
 }
 void normal_(Tensor weight, double mean, double std, Generator* generator) {
+  if (!(std >= 0)) raise<ConfigError>("normal_: std = {} must not be negative.", std);
   set_values(weight, randn(weight.shape(), DType::kF32, generator) * Scalar(std) + Scalar(mean));
 }
 void constant_(Tensor weight, double value) {

@@ -15,7 +15,15 @@ __all__ = [
 
 
 def _pair(x):
-    return tuple(x) if isinstance(x, (tuple, list)) else (x, x)
+    return F.as_sizes(x, 2)
+
+
+def _check_groups(layer, channels, groups):
+    if groups < 1 or any(n < 1 or n % groups for n in channels):
+        raise _C.ConfigError(
+            f"{type(layer).__name__}: {' and '.join(map(str, channels))} channels do not divide "
+            f"into {groups} groups."
+        )
 
 
 class _Layer(Module):
@@ -67,14 +75,11 @@ class Conv2d(_Layer):
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1,
                  groups=1, bias=True, dtype=None):
         super().__init__()
-        if in_channels % groups or out_channels % groups:
-            raise _C.ConfigError(
-                f"Conv2d: {in_channels} and {out_channels} channels are not divisible by {groups} "
-                "groups."
-            )
+        _check_groups(self, (in_channels, out_channels), groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
-        self.padding, self.dilation = _pair(padding), _pair(dilation)
+        self.dilation = _pair(dilation)
+        self.padding = F.even_padding(self.kernel_size, self.stride, padding, self.dilation)
         self.weight = Parameter(
             _C.empty(out_channels, in_channels // groups, *self.kernel_size, dtype=dtype)
         )
@@ -97,6 +102,8 @@ class Conv2d(_Layer):
     def pools(self, x, following):
         if not isinstance(following, MaxPool2d) or not following.halves() or x.dim() != 4:
             return False
+        if self.padding == "same":
+            return False
         sizes = zip(x.shape[2:], self.kernel_size, self.stride, self.padding, self.dilation)
         return all((n + 2 * p - d * (k - 1) - 1) // s + 1 >= 2 for n, k, s, p, d in sizes)
 
@@ -108,8 +115,9 @@ class Conv2d(_Layer):
 class _Conv(Module):
     """What convolutions of other kinds share: weight and bias and how they start."""
 
-    def __init__(self, weight_shape, bias_size, bias, dtype):
+    def __init__(self, weight_shape, bias_size, bias, dtype, channels, groups):
         super().__init__()
+        _check_groups(self, channels, groups)
         self.weight = Parameter(_C.empty(weight_shape, dtype=dtype))
         self.register_parameter("bias", Parameter(_C.empty(bias_size, dtype=dtype)) if bias else None)
         bound = 1 / math.sqrt(_C.nn.init.fan_in(self.weight))
@@ -123,9 +131,10 @@ class Conv1d(_Conv):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1,
                  groups=1, bias=True, dtype=None):
-        shape = (out_channels, in_channels // groups, kernel_size)
-        super().__init__(shape, out_channels, bias, dtype)
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        shape = (out_channels, in_channels // max(groups, 1), *F.as_sizes(kernel_size, 1))
+        super().__init__(shape, out_channels, bias, dtype, (in_channels, out_channels), groups)
+        self.stride, self.dilation, self.groups = stride, dilation, groups
+        self.padding = F.even_padding(F.as_sizes(kernel_size, 1), stride, padding, dilation)
 
     def forward(self, x):
         return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation,
@@ -137,8 +146,8 @@ class ConvTranspose1d(_Conv):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
                  output_padding=0, groups=1, bias=True, dilation=1, dtype=None):
-        shape = (in_channels, out_channels // groups, kernel_size)
-        super().__init__(shape, out_channels, bias, dtype)
+        shape = (in_channels, out_channels // max(groups, 1), kernel_size)
+        super().__init__(shape, out_channels, bias, dtype, (in_channels, out_channels), groups)
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.groups, self.dilation = groups, dilation
 
@@ -152,8 +161,8 @@ class ConvTranspose2d(_Conv):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
                  output_padding=0, groups=1, bias=True, dilation=1, dtype=None):
-        shape = (in_channels, out_channels // groups, *_pair(kernel_size))
-        super().__init__(shape, out_channels, bias, dtype)
+        shape = (in_channels, out_channels // max(groups, 1), *_pair(kernel_size))
+        super().__init__(shape, out_channels, bias, dtype, (in_channels, out_channels), groups)
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.groups, self.dilation = groups, dilation
 
@@ -272,6 +281,7 @@ class GroupNorm(Module):
 
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True):
         super().__init__()
+        _check_groups(self, (num_channels,), num_groups)
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.register_parameter("weight", Parameter(_C.ones(num_channels)) if affine else None)
         self.register_parameter("bias", Parameter(_C.zeros(num_channels)) if affine else None)
@@ -314,6 +324,8 @@ class Embedding(Module):
 class Dropout(Module):
     def __init__(self, p=0.5):
         super().__init__()
+        if not 0 <= p <= 1:
+            raise _C.ConfigError(f"Dropout: p = {p} is no probability: it lies between 0 and 1.")
         self.p = p
 
     def forward(self, x):

@@ -63,10 +63,10 @@ class Module:
             object.__setattr__(self, name, value)
             return
         if isinstance(value, Parameter):
-            self._forget(name)
+            self._forget(name, but=self._parameters)
             self._parameters[name] = value
         elif isinstance(value, Module):
-            self._forget(name)
+            self._forget(name, but=self._modules)
             self._modules[name] = value
         elif name in self._parameters:
             if value is not None:
@@ -74,7 +74,17 @@ class Module:
                     f"{type(self).__name__}.{name} is a parameter; it takes a Parameter or None."
                 )
             self._parameters[name] = None
+        elif name in self._modules:
+            if value is not None:
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a module; it takes a Module or None."
+                )
+            self._modules[name] = None
         elif name in self._buffers:
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a buffer; it takes a tensor or None."
+                )
             self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
@@ -90,15 +100,18 @@ class Module:
         if not self._forget(name):
             object.__delattr__(self, name)
 
-    def _forget(self, name):
+    def _forget(self, name, but=None):
+        """Wherever it is known, `but` for where its new value will take the old one's place."""
         found = [k for k in (self._parameters, self._buffers, self._modules) if name in k]
         for known in found:
-            del known[name]
+            if known is not but:
+                del known[name]
         self.__dict__.pop(name, None)
         return bool(found)
 
     def register_parameter(self, name, param):
         if param is None:
+            self._forget(name, but=self._parameters)
             self._parameters[name] = None
         else:
             setattr(self, name, param)
@@ -110,8 +123,7 @@ class Module:
             self._not_saved.add(name)
 
     def add_module(self, name, module):
-        if not isinstance(module, Module):
-            raise TypeError(f"{name}: {type(module).__name__} is no Module.")
+        _check_module(name, module)
         if "." in name or not name:
             raise KeyError(f"'{name}' is no name for a part of a module.")
         setattr(self, name, module)
@@ -194,7 +206,10 @@ class Module:
         """Converts floating parameters and buffers, in place: to(tinytorch.float64)."""
         for t in [*self.parameters(), *self.buffers()]:
             if t.is_floating_point():
+                grad, t.grad = t.grad, None
                 t.data = t.detach().to(*args, **kwargs)
+                if grad is not None:
+                    t.grad = grad.detach().to(*args, **kwargs)
         return self
 
     def float(self):
@@ -264,6 +279,11 @@ class Module:
         return f"{kind}(\n  " + "\n  ".join(lines) + "\n)"
 
 
+def _check_module(name, module):
+    if not isinstance(module, Module):
+        raise TypeError(f"{name}: {type(module).__name__} is no Module.")
+
+
 class _Handle:
     def __init__(self, hooks, hook):
         self._hooks, self._hook = hooks, hook
@@ -277,7 +297,50 @@ def _join(path, name):
     return f"{path}.{name}" if path else name
 
 
-class Sequential(Module):
+class _Numbered(Module):
+    """Children by number: their names are "0", "1", ... unless a dictionary gave others."""
+
+    def _put(self, modules):
+        self._modules.clear()
+        self.extend(modules)
+
+    def append(self, module):
+        self.add_module(str(len(self._modules)), module)
+        return self
+
+    def extend(self, modules):
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index, module):
+        _check_module(index, module)
+        modules = list(self._modules.values())
+        modules.insert(index, module)
+        self._put(modules)
+        return self
+
+    def _name(self, index):
+        return list(self._modules)[index]
+
+    def __setitem__(self, index, module):
+        self.add_module(self._name(index), module)
+
+    def __delitem__(self, index):
+        names = self._name(index)
+        for name in names if isinstance(index, slice) else [names]:
+            del self._modules[name]
+        if all(name.isdigit() for name in self._modules):
+            self._put(list(self._modules.values()))
+
+    def __len__(self):
+        return len(self._modules)
+
+    def __iter__(self):
+        return iter(self._modules.values())
+
+
+class Sequential(_Numbered):
     """Runs its children one after the other.
 
     Linear or convolution with the activation behind it, convolution with ReLU and 2x2 pooling, and
@@ -290,12 +353,7 @@ class Sequential(Module):
             for name, module in modules[0].items():
                 self.add_module(name, module)
         else:
-            for module in modules:
-                self.append(module)
-
-    def append(self, module):
-        self.add_module(str(len(self._modules)), module)
-        return self
+            self.extend(modules)
 
     def forward(self, x):
         children = list(self._modules.values())
@@ -305,12 +363,6 @@ class Sequential(Module):
             x = fused if used else children[i](x)
             i += max(used, 1)
         return x
-
-    def __len__(self):
-        return len(self._modules)
-
-    def __iter__(self):
-        return iter(self._modules.values())
 
     def __getitem__(self, i):
         items = list(self._modules.items())
@@ -331,27 +383,12 @@ def _fused(children, i, x):
     return run(x, activation), 2
 
 
-class ModuleList(Module):
+class ModuleList(_Numbered):
     """Children by number, without a forward of their own."""
 
     def __init__(self, modules=()):
         super().__init__()
         self.extend(modules)
-
-    def append(self, module):
-        self.add_module(str(len(self._modules)), module)
-        return self
-
-    def extend(self, modules):
-        for module in modules:
-            self.append(module)
-        return self
-
-    def __len__(self):
-        return len(self._modules)
-
-    def __iter__(self):
-        return iter(self._modules.values())
 
     def __getitem__(self, i):
         modules = list(self._modules.values())
