@@ -316,6 +316,7 @@ void set_item(const Tensor& x, py::handle index, py::handle value) {
 void bind_indexing(Api& api) {
   api.tensor.def("__getitem__", &get_item);
   api.tensor.def("__setitem__", &set_item);
+  api.module.def("_places", &places_of, py::arg("mask"));
   api.tensor.def("__iter__", [](const Tensor& x) {
     if (x.dim() == 0) throw py::type_error("a 0-d tensor has no elements to go through");
     py::list slices;

@@ -35,9 +35,13 @@ bfloat16 = _C.dtype.bfloat16
 float32 = float = _C.dtype.float32
 float64 = double = _C.dtype.float64
 
+from ._compositions import FUNCTIONS as _functions  # noqa: E402
 from ._tensor import as_tensor, is_tensor  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 from . import autograd, data, nn, optim, utils  # noqa: E402
 from .serialization import load, load_file, save, save_file  # noqa: E402
+
+for _function in _functions:
+    globals()[_function.__name__] = _function
 
 __version__ = _C.__version__
