@@ -2,6 +2,8 @@
 #include "python/src/binding.h"
 #include "tinytorch/core/dataloader.h"
 #include "tinytorch/data/datasets.h"
+#include "tinytorch/data/npy.h"
+#include "tinytorch/data/npz.h"
 #include "tinytorch/data/safetensors.h"
 
 namespace tinytorch::python {
@@ -103,6 +105,17 @@ void bind_files(py::module_& m) {
         return std::make_pair(file.tensors, file.metadata);
       },
       py::call_guard<py::gil_scoped_release>());
+  m.def("parse_safetensors", [](const py::bytes& given) {
+    const std::string_view view = given;
+    const auto bytes = std::as_bytes(std::span(view.data(), view.size()));
+    const data::TensorFile file = data::parse_safetensors(bytes, "the open file");
+    return std::make_pair(file.tensors, file.metadata);
+  });
+  const auto free = py::call_guard<py::gil_scoped_release>();
+  m.def("read_npy", &data::read_npy, free);
+  m.def("write_npy", &data::write_npy, free);
+  m.def("read_npz", &data::read_npz, free);
+  m.def("write_npz", &data::write_npz, free);
   m.def(
       "write_safetensors",
       [](const std::string& path, std::vector<std::pair<std::string, Tensor>> tensors,

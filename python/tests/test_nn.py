@@ -99,6 +99,38 @@ class Modules(TestCase):
         with self.assertRaisesRegex(ValueError, "'shift' is .3. .* .4."):
             other.load_state_dict({**net.state_dict(), "shift": tt.ones(3)})
 
+    def test_state_goes_in_and_out_of_open_files(self):
+        net = Net()
+        file = io.BytesIO(b"before")
+        file.seek(6)
+        tt.save(net.state_dict(), file)
+        file.seek(6)
+        loaded = tt.load(file)
+        self.assertEqual(set(loaded), set(net.state_dict()))
+        self.same(loaded["shift"], net.shift)
+        with self.assertRaisesRegex(OSError, "the open file"):
+            tt.load(io.BytesIO(b"12345678"))
+        with tempfile.TemporaryFile() as file:
+            tt.save_file({"x": tt.ones(2)}, file, {"epoch": "1"})
+            file.seek(0)
+            self.assertEqual(tt.serialization.load_metadata(file), {"epoch": "1"})
+
+    def test_files_of_numpys(self):
+        arrays = {"a": np.arange(6).reshape(2, 3).T, "b": np.float32([0.5])}
+        with tempfile.TemporaryDirectory() as folder:
+            npy, npz = (os.path.join(folder, name) for name in ("x.npy", "x.npz"))
+            np.save(npy, arrays["a"])
+            self.same(tt.load_npy(npy), arrays["a"])
+            tt.save_npy(tt.tensor(arrays["b"]), npy)
+            self.same(np.load(npy), arrays["b"])
+            for compressed in (False, True):
+                tensors = {name: tt.tensor(a) for name, a in arrays.items()}
+                tt.save_npz(tensors, npz, compressed=compressed)
+                for name, a in np.load(npz).items():
+                    self.same(a, arrays[name])
+                self.assertEqual(list(tt.load_npz(npz)), ["a", "b"])
+                self.same(tt.load_npz(npz)["a"], arrays["a"])
+
     def test_sequential_fuses_without_changing_values(self):
         tt.manual_seed(1)
         net = nn.Sequential(

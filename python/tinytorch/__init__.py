@@ -39,7 +39,16 @@ from ._compositions import FUNCTIONS as _functions  # noqa: E402
 from ._tensor import as_tensor, is_tensor  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 from . import autograd, data, nn, optim, utils  # noqa: E402
-from .serialization import load, load_file, save, save_file  # noqa: E402
+from .serialization import (  # noqa: E402
+    load,
+    load_file,
+    load_npy,
+    load_npz,
+    save,
+    save_file,
+    save_npy,
+    save_npz,
+)
 
 for _function in _functions:
     globals()[_function.__name__] = _function
