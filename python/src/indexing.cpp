@@ -246,8 +246,10 @@ void put(const Chosen& chosen, const Tensor& value) {
   std::vector<int64_t> back(order.size());  // the inverse of order
   for (size_t i = 0; i < order.size(); ++i)
     back[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
-  const Tensor from =
+  Tensor from =
       permuted(fitted(value.to(to.dtype()), outer.rank()).expand(outer), back).contiguous();
+  // x[[1, 0]] = x: all is read before anything is written.
+  if (from.storage().data() == to.storage().data()) from = from.clone();
   begin_in_place(chosen.view, "index_put_");
   const size_t bytes = item_size(to.dtype());
   const auto* source = static_cast<const char*>(from.raw_data());

@@ -107,6 +107,20 @@ class Operators(TestCase):
             w += 1
         self.same(w.detach(), np.full(2, 2, np.float32))
 
+    def test_in_place_where_memory_overlaps(self):
+        x = tt.arange(4).float()
+        with self.assertRaisesRegex(RuntimeError, "is read from the same memory"):
+            x[1:] += x[:-1]
+        with self.assertRaisesRegex(RuntimeError, "is read from the same memory"):
+            x[1:] = x[:-1]
+        with self.assertRaisesRegex(RuntimeError, "lie in one place"):
+            tt.ones(1).expand(4).add_(1)
+        shared = np.arange(4, dtype=np.float32)
+        with self.assertRaisesRegex(RuntimeError, "is read from the same memory"):
+            tt.from_numpy(shared[1:]).add_(tt.from_numpy(shared[:-1]))
+        x[[1, 0, 3, 2]] = x
+        self.same(x, np.array([1, 0, 3, 2], np.float32))
+
     def test_truth_and_numbers(self):
         self.assertTrue(tt.tensor(2.0))
         self.assertFalse(tt.tensor([0]))

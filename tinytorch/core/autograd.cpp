@@ -158,7 +158,7 @@ void accumulate_leaf(TensorBase* leaf, Tensor g, bool create_graph) {
   const Tensor x = GraphAccess::handle(leaf);
   if (leaf->grad) {
     Tensor sum = GraphAccess::handle(leaf->grad);
-    if (create_graph || sum.requires_grad())
+    if (create_graph || sum.requires_grad() || !sum.is_dense())  // such as an expanded one
       GraphAccess::set_grad(leaf, sum + g);
     else
       sum.add_(g);

@@ -228,9 +228,12 @@ void set_gradient(const char* name, Tensor& out, std::initializer_list<const Ten
                std::forward<F>(formula), kind);
 }
 
-// Call before an in-place change of x by `op`: GradError for a leaf that requires a gradient (while
-// grad mode is on) and for a view of such a tensor; then counts the version up.
-void begin_in_place(const Tensor& x, const char* op);
+// Call before an in-place change of x by `op` that reads `source`, if defined: GradError for a leaf
+// that requires a gradient (while grad mode is on) and for a view of such a tensor; ShapeError
+// where the order of the writes would decide the result: elements of x that lie in one place
+// (expanded; also in fill_, unlike PyTorch) or a source in x's memory, unless it is x itself. Then
+// counts the version up.
+void begin_in_place(const Tensor& x, const char* op, const Tensor& source = {});
 
 // Gradients of sum(outputs * gradients) with respect to `inputs`, without touching any .grad. An
 // input that was not used: undefined.

@@ -50,20 +50,4 @@ void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
   GraphAccess::gradient_node(*this)->hooks.emplace_back(base_->output_nr, std::move(hook));
 }
 
-void begin_in_place(const Tensor& x, const char* op) {
-  if (grad_enabled() && x.requires_grad()) {
-    if (x.is_leaf())
-      raise<GradError>(
-          "{}: a leaf of shape {} that requires a gradient cannot be changed in place. Hint: do it "
-          "under NoGrad (as optimizers do), or use the out-of-place form.",
-          op, x.shape().str());
-    if (x.base()->is_view)
-      raise<GradError>(
-          "{}: a view of shape {} whose base is part of a graph cannot be changed in place. Hint: "
-          "use the out-of-place form, or clone() first.",
-          op, x.shape().str());
-  }
-  x.storage().bump_version();
-}
-
 }  // namespace tinytorch

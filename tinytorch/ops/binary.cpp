@@ -127,7 +127,7 @@ Tensor& apply_in_place(Tensor& a, const char* op, const PointwiseRows& rows, con
   if (joint != a.dtype())
     raise<DTypeError>("{}: {} in place with {} would need {}. Hint: use the out-of-place form.", op,
                       describe(a), describe(b), dtype_name(joint));
-  begin_in_place(a, op);
+  begin_in_place(a, op, b);
   if (a.dtype() == DType::kBF16) {
     const Tensor sum = run_binary(op, rows, a, b, DType::kBF16, DType::kBF16, params);
     const NoGrad no_grad;
@@ -351,7 +351,7 @@ Tensor& Tensor::sub_(const Tensor& o) {
 }
 Tensor& Tensor::mul_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "mul_", kMul, o);
-  begin_in_place(*this, "mul_");
+  begin_in_place(*this, "mul_", o);
   const Tensor product = tinytorch::mul(clone(), o);  // the gradient needs the value before
   {
     const NoGrad no_grad;
@@ -364,7 +364,7 @@ Tensor& Tensor::mul_(Scalar s) {
 }
 Tensor& Tensor::div_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "div_", kDiv, o);
-  begin_in_place(*this, "div_");
+  begin_in_place(*this, "div_", o);
   const Tensor quotient = tinytorch::div(clone(), o);  // the gradient needs the value before
   {
     const NoGrad no_grad;
@@ -462,6 +462,14 @@ std::vector<ErrorCase> add_errors() {
        "add: shapes [2, 3] and [2, 4] do not broadcast: dim 1 is 3 in the first and 4 in the "
        "second"},
       {"in place", [] { zeros({3}).add_(zeros({2, 3})); }, "does not fit into f32 [3] in place"},
+      {"in place, expanded", [] { zeros({1}).expand({4}).add_(1); },
+       "add_: several elements of f32 [4] with strides [0] lie in one place"},
+      {"in place, shifted",
+       [] {
+         const Tensor x = zeros({4});
+         x.narrow(0, 1, 3).add_(x.narrow(0, 0, 3));
+       },
+       "add_: f32 [3] with strides [1] is changed while f32 [3] with strides [1] is read"},
       {"in place, dtype", [] { zeros({3}, DType::kI64).add_(zeros({3})); }, "would need f32"}};
 }
 std::vector<ErrorCase> shape_errors() {

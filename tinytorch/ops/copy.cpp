@@ -68,7 +68,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
   if (joint != shape())
     raise<ShapeError>("copy_: source {} does not fit into {}.", source.shape().str(),
                       shape().str());
-  begin_in_place(*this, "copy_");
+  begin_in_place(*this, "copy_", source);
   copy_elements(alias(source, expand_layout(source.layout(), shape())), *this);
   if (needs_grad(*this, source))
     set_gradient(
@@ -106,6 +106,8 @@ std::vector<Sample> copy_samples(SampleMaker& m) {
 std::vector<ErrorCase> copy_errors() {
   return {{"too large", [] { zeros({2}).copy_(zeros({3})); }, "do not broadcast"},
           {"would grow", [] { zeros({1}).copy_(zeros({3})); }, "source [3] does not fit into [1]"},
+          {"into an expanded tensor", [] { zeros({1}).expand({4}).copy_(zeros({4})); },
+           "copy_: several elements of f32 [4] with strides [0] lie in one place"},
           {"not an image", [] { zeros({2, 3}).contiguous(MemoryFormat::kChannelsLast); },
            "channels_last needs 4 dimensions"}};
 }
