@@ -56,6 +56,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   check_channels("batch_norm", "running_var", running_var, channels, x);
   check_channels("batch_norm", "weight", weight, channels, x);
   check_channels("batch_norm", "bias", bias, channels, x);
+  if (running_mean.defined() != running_var.defined())
+    raise<ShapeError>(
+        "batch_norm: running_mean is {} but running_var is {}. Hint: give both, or neither.",
+        describe(running_mean), describe(running_var));
   for (const Tensor* t : {&running_mean, &running_var})
     if (t->defined() && !t->is_contiguous())
       raise<ShapeError>(
@@ -265,7 +269,11 @@ std::vector<ErrorCase> bn_errors() {
       {"one value", [] { batch_norm(zeros({1, 3}), {}, {}, {}, {}, true); }, "one value a channel"},
       {"1-d", [] { batch_norm(zeros({3}), {}, {}, {}, {}, true); }, "must be (n, channels"},
       {"weight", [] { batch_norm(zeros({2, 3}), {}, {}, zeros({2}), {}, true); },
-       "it must be f32 [3]"}};
+       "it must be f32 [3]"},
+      {"mean alone, training", [] { batch_norm(zeros({2, 3}), zeros({3}), {}, {}, {}, true); },
+       "running_mean is f32 [3] but running_var is undefined"},
+      {"variance alone", [] { batch_norm(zeros({2, 3}), {}, ones({3}), {}, {}, false); },
+       "running_mean is undefined but running_var is f32 [3]"}};
 }
 std::vector<Sample> ln_samples(SampleMaker& m) {
   const auto run = [](Shape s) {
