@@ -76,7 +76,20 @@ struct FirstError {
   }
 };
 
+// While this lives, this thread runs chunks, as one of several or alone: what they call is serial.
+class InRegion {
+ public:
+  InRegion() : before_(t_in_region) { t_in_region = true; }
+  ~InRegion() { t_in_region = before_; }
+  InRegion(const InRegion&) = delete;
+  InRegion& operator=(const InRegion&) = delete;
+
+ private:
+  const bool before_;
+};
+
 void run_serially(int64_t count, const ChunkFn& fn) {
+  const InRegion region;
   FirstError errors;
   errors.run(fn, 0, count);
   if (errors.error) std::rethrow_exception(errors.error);
@@ -247,10 +260,9 @@ void Pool::run(int64_t count, double total_ns, const ChunkFn& fn) {
   generation_.store(generation);
   if (wake > 0) futex_wake(generation_, wake);
 
-  t_in_region = true;
+  const InRegion region;
   work(generation, 0);
   const int64_t parked_ns = wait_until_done();
-  t_in_region = false;
   if (parked_ns > kPreemptedNs)
     wake_ns_ = std::min(4 * wake_ns_, kMostWakeNs);
   else if (wake > 0)

@@ -165,6 +165,18 @@ TEST(Parallel, NestedCallsRunSeriallyOnTheirThread) {
   EXPECT_EQ(total, 600);
 }
 
+TEST(Parallel, AJobThatWakesNobodyIsARegionToo) {
+  const Threads scope(3);
+  parallel_tasks(3, kWorthThreads, [](int64_t) {});  // starts the helpers
+  busy_us(2000);                                     // which park when there is nothing to do
+  for (const double estimate : {1e3, 1e4})           // on the caller; in the pool, by itself
+    parallel_tasks(2, estimate, [](int64_t) {
+      ASSERT_TRUE(in_parallel_region());
+      EXPECT_THROW(set_num_threads(2), ConfigError);  // must not wait for the job it is part of
+    });
+  EXPECT_FALSE(in_parallel_region());
+}
+
 TEST(Parallel, SeveralApplicationThreadsMayCallAtOnce) {
   const Threads scope(3);
   std::vector<std::thread> callers;
