@@ -70,6 +70,13 @@ void give_back(Slot& slot, Shelf& shelf) {
   slot = {};
 }
 
+// A child of fork() must not inherit a lock that another thread held.
+void hold_across_fork() {
+  static const int registered =
+      pthread_atfork([] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
+  static_cast<void>(registered);
+}
+
 struct ReleaseAtThreadEnd {
   ~ReleaseAtThreadEnd() {
     const std::lock_guard<std::mutex> lock(g_mutex);
@@ -78,6 +85,7 @@ struct ReleaseAtThreadEnd {
 };
 
 [[gnu::cold, gnu::noinline]] void grow(Slot& slot, Shelf& shelf, size_t bytes) {
+  hold_across_fork();
   prepare_scratch_of_thread();
   const int threads = num_threads();
   const std::lock_guard<std::mutex> lock(g_mutex);
@@ -101,10 +109,7 @@ void prepare_scratch_of_thread() {
 }
 
 void provide_scratch(int threads) {
-  // A child of fork() must not inherit a lock that another thread held.
-  static const int registered =
-      pthread_atfork([] { g_mutex.lock(); }, [] { g_mutex.unlock(); }, [] { g_mutex.unlock(); });
-  static_cast<void>(registered);
+  hold_across_fork();
   const std::lock_guard<std::mutex> lock(g_mutex);
   for (Shelf& shelf : g_shelves) fill(shelf, threads);
 }

@@ -1,6 +1,9 @@
 #include "tinytorch/ops/packed_weight.h"
 
+#include <pthread.h>
+
 #include <mutex>
+#include <new>
 
 #include "tinytorch/ops/inference.h"
 
@@ -15,6 +18,15 @@ constexpr int64_t kLeastNumbers = 4096;  // a smaller weight is in the first-lev
 
 // Copies come and go rarely; threads that meet the same weight at the same time wait for one copy.
 std::mutex g_packing;
+
+// A child of fork() must not inherit the lock that another thread held. The fork does not wait for
+// that thread, which holds it for a whole packing and takes other locks in it: the child starts
+// with a new one. (What it guards is whole at any time: a tensor gets its copy when that is done.)
+void renew_lock_in_child() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { new (&g_packing) std::mutex; });
+  static_cast<void>(registered);
+}
 
 }  // namespace
 
@@ -45,6 +57,7 @@ bool may_pack(const Tensor& weight) {
 template <class Pack>
 Ref<PackedWeight> copy_of(const Tensor& weight, kernels::WeightFormat format, int64_t groups,
                           size_t bytes, Pack pack) {
+  renew_lock_in_child();
   const std::lock_guard<std::mutex> lock(g_packing);
   TensorBase* base = weight.base();
   if (base->packed && base->packed->format == format && base->packed->groups == groups &&

@@ -1,8 +1,11 @@
 // InferenceMode: the same values without a graph, from copies of the weights that stay true.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
+#include "tests/unit/child_process.h"
 #include "tinytorch/core/random.h"
 #include "tinytorch/nn/activation.h"
 #include "tinytorch/nn/conv.h"
@@ -53,6 +56,30 @@ TEST(InferenceMode, FollowsAWeightThatChanges) {
   // Another tensor's memory, whose version may be the old one's.
   layer.weight.set_data(randn({80, 64}));
   EXPECT_TRUE(same_bits(infer(), layer(x).detach()));
+}
+
+TEST(InferenceMode, WorksInAChildThatWasForkedDuringAPacking) {
+  SKIP_UNDER_TSAN();
+  nn::Linear busy(512, 512), layer(64, 80);
+  const Tensor x = randn({1, 512}), row = randn({1, 64});
+  std::atomic<bool> stop{false};
+  std::thread packing([&] {
+    while (!stop) {
+      const InferenceMode inference;
+      busy.weight.storage().bump_version();  // the copy is no longer true
+      busy(x);
+    }
+  });
+  int status = 0;
+  for (int i = 0; i < 20 && status == 0; ++i)
+    status = testing::in_child([&] {
+      const InferenceMode inference;
+      layer(row);
+      _exit(layer.weight.base()->packed ? 0 : 1);
+    });
+  stop = true;
+  packing.join();
+  EXPECT_EQ(status, 0);
 }
 
 TEST(InferenceMode, ReadsExposedMemoryItself) {
