@@ -93,6 +93,22 @@ class Module {
   bool training_ = true;
 };
 
+// Runs a module in evaluation until the end of its scope, also by an exception; then it is back in
+// the mode that it was in.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(Module& module) : module_(module), was_training_(module.training()) {
+    module.eval();
+  }
+  ~EvaluationMode() { module_.train(was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  Module& module_;
+  bool was_training_;
+};
+
 template <class M, class... Args>
 std::shared_ptr<M> make(Args&&... args) {
   return std::make_shared<M>(std::forward<Args>(args)...);

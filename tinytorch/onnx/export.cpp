@@ -38,21 +38,6 @@ Tensor example(const ExportInput& input, int64_t count, int64_t open) {
   return randn(shape, input.dtype, &generator);
 }
 
-// Runs in evaluation, whatever the model's mode was.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(nn::Module& model) : model_(model), training_(model.training()) {
-    model_.eval();
-  }
-  ~EvaluationMode() { model_.train(training_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  nn::Module& model_;
-  bool training_;
-};
-
 double largest(const Tensor& x) {
   double most = 0;
   for (const double v : to_vector<double>(x.to(DType::kF64)))
@@ -68,7 +53,7 @@ ExportReport export_model(nn::Module& model, const ExportInput& input, const std
   if (dtype != DType::kF32 && dtype != DType::kF64)
     raise<ConfigError>("onnx export: the weights are {}; f32 and f64 are exported.",
                        dtype_name(dtype));
-  const EvaluationMode evaluation(model);
+  const nn::EvaluationMode evaluation(model);
   const NoGrad no_grad;
   const Tensor x = example(input, 2, 2), expected = model(x);
 

@@ -33,8 +33,7 @@ struct Rows {
 
 EvalReport evaluate(nn::Module& model, DataLoader& loader) {
   const InferenceMode inference;
-  const bool was_training = model.training();
-  model.eval();
+  const nn::EvaluationMode evaluation(model);
   EvalReport report;
   int64_t targets = 0, right = 0;
   double loss = 0;
@@ -51,7 +50,6 @@ EvalReport evaluate(nn::Module& model, DataLoader& loader) {
     report.loss = loss / static_cast<double>(targets);
     report.accuracy = static_cast<double>(right) / static_cast<double>(targets);
   }
-  model.train(was_training);
   return report;
 }
 

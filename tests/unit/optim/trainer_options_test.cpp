@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <numeric>
+#include <stdexcept>
 
 #include "tests/unit/optim/training_test_util.h"
 #include "tinytorch/kernels/conv.h"
@@ -46,6 +47,17 @@ TEST(Trainer, AccumulatedBatchesStepAsOneLargeBatchDoes) {
   EXPECT_EQ(large_steps, 12);
   ASSERT_EQ(small.size(), large.size());
   for (size_t i = 0; i < small.size(); ++i) EXPECT_NEAR(small[i], large[i], 1e-5) << i;
+}
+
+TEST(Trainer, AnEvaluationThatFailsLeavesTheModelInItsMode) {
+  TrainerOptions o;
+  o.epochs = 1;
+  Training training(perceptron(10), o);
+  training.model->register_forward_hook([](nn::Module&, const Tensor&, const Tensor&) -> Tensor {
+    throw std::runtime_error("a bad batch");
+  });
+  EXPECT_THROW(evaluate(*training.model, *training.test), std::runtime_error);
+  EXPECT_TRUE(training.model->training());
 }
 
 TEST(Trainer, EndsWhenTheTestLossGetsNoBetter) {
