@@ -1,6 +1,7 @@
 // The autograd engine: recording, the walk, accumulation, release, recomputation, the check.
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <unordered_set>
 
 #include "tinytorch/core/autograd_impl.h"
@@ -250,6 +251,21 @@ void run_backward(Node* root, bool retain_graph, bool create_graph) {
   }
 }
 
+// A checkpoint goes backward through its second run, to the .grad of what its function uses: grad()
+// must not touch these, and would find nothing for a leaf that only the function uses.
+void refuse_checkpoints(const std::vector<Node*>& order, std::span<const Capture> captures,
+                        const std::unordered_set<const Node*>& above) {
+  const auto may_be_inside = [&](const Capture& c) {
+    return is_leaf_node(c.node) && std::find(order.begin(), order.end(), c.node) == order.end();
+  };
+  for (const Node* node : order)
+    if (std::strcmp(node->name(), "checkpoint") == 0 &&
+        (above.count(node) || std::any_of(captures.begin(), captures.end(), may_be_inside)))
+      raise<GradError>(
+          "grad: there is a checkpoint in the graph, whose backward adds to the .grad of all that "
+          "its function uses. Hint: use backward(), or call the function without checkpoint.");
+}
+
 // The backward pass of grad(): `captures` receive the gradients that arrive at their nodes, no
 // leaf's .grad is touched, and only nodes on a way to a capture run. (So a formula that runs while
 // another walk is under way can call grad() on a graph of its own that ends at its inputs.)
@@ -268,6 +284,7 @@ void run_captures(std::span<Node* const> roots, bool retain_graph, bool create_g
     for (Node* node : begun) drop_gradients(node);
   };
   try {
+    refuse_checkpoints(order, captures, above);
     for (Node* node : order) {
       if (!is_part(node) || !any_gradient(node)) continue;
       begun.push_back(node);

@@ -236,7 +236,8 @@ void set_gradient(const char* name, Tensor& out, std::initializer_list<const Ten
 void begin_in_place(const Tensor& x, const char* op, const Tensor& source = {});
 
 // Gradients of sum(outputs * gradients) with respect to `inputs`, without touching any .grad. An
-// input that was not used: undefined.
+// input that was not used: undefined. GradError where a checkpoint lies on the way: its backward
+// fills .grad.
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& gradients = {}, bool retain_graph = false,
                          bool create_graph = false);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 
 #include "tinytorch/core/random.h"
 #include "tinytorch/ops/ops.h"
@@ -189,6 +190,37 @@ TEST(Autograd, CheckpointGivesTheSameGradientsAndRandomNumbers) {
     return std::make_pair(to_vector<float>(x.grad()), to_vector<float>(w.grad()));
   };
   EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Autograd, ACheckpointThatThrowsLeavesTheGeneratorWhereItWas) {
+  const Tensor x = leaf({1, 2});
+  bool fails = false;
+  const Tensor y = checkpoint(
+      [&](const Tensor& t) {
+        Tensor out = dropout(t, 0.5);
+        if (fails) throw std::runtime_error("the second run");
+        return out;
+      },
+      x);
+  fails = true;
+  static_cast<void>(rand({7}));
+  const GeneratorState before = default_generator().state();
+  EXPECT_THROW(y.backward(ones({2})), std::runtime_error);
+  EXPECT_EQ(default_generator().state(), before);
+}
+
+TEST(Autograd, GradRefusesACheckpointBecauseItFillsGrad) {
+  const Tensor x = leaf({1, 2}), w = leaf({3, 4}), apart = leaf({5, 6});
+  const Tensor inside = checkpoint([&](const Tensor& t) { return t * w; }, x * 2.0);
+  const Tensor y = (inside * apart).sum();
+  for (const Tensor& input : {x, w})  // before it; in it alone
+    EXPECT_NE(message_of([&] { grad({y}, {input}, {}, true); }).find("there is a checkpoint"),
+              std::string::npos);
+  EXPECT_FALSE(x.grad().defined());
+  EXPECT_FALSE(w.grad().defined());
+  EXPECT_EQ(to_vector<float>(grad({y}, {apart}, {}, true)[0]), (std::vector<float>{6, 16}));
+  y.backward();
+  EXPECT_EQ(to_vector<float>(w.grad()), (std::vector<float>{10, 24}));
 }
 
 TEST(Autograd, BackwardNeedsAScalarOrAGradient) {
