@@ -66,7 +66,7 @@ class BlockPool {
   PoolBlock* find(int size_class);
   void split(PoolBlock* block, size_t bytes);
   bool add_region(size_t bytes);
-  void add_headers(size_t count);
+  bool add_headers(size_t count);
   void merge_neighbours();
   void cut_rest_of_slab();
   void push(PoolBlock* block);
@@ -87,13 +87,16 @@ class BlockPool {
   bool freed_since_merge_ = false;
 };
 
-void BlockPool::add_headers(size_t count) {
-  auto* batch = static_cast<PoolBlock*>(system_allocate(count * sizeof(PoolBlock)));
+bool BlockPool::add_headers(size_t count) {
+  auto* batch = static_cast<PoolBlock*>(try_system_allocate(count * sizeof(PoolBlock)));
+  if (!batch) return false;
   for (size_t i = 0; i < count; ++i) give_back_header(new (batch + i) PoolBlock{});
+  return true;
 }
 
 PoolBlock* BlockPool::take_header() {
-  if (!headers_) add_headers(1024);
+  if (!headers_ && !add_headers(1024))
+    raise<Error>("out of memory: the system has none for the blocks' own headers.");
   PoolBlock* block = headers_;
   headers_ = block->list_next;
   return block;
@@ -143,10 +146,12 @@ PoolBlock* BlockPool::find(int size_class) {
   return nullptr;
 }
 
-// Cuts the block to `bytes` and files the rest, if there is enough of it.
+// Cuts the block to `bytes` and files the rest, if there is enough of it. Does not throw, for the
+// block is in no list: without a header for the rest it stays whole.
 void BlockPool::split(PoolBlock* block, size_t bytes) {
   const size_t rest = block->capacity - bytes;
   if (rest < std::max(kLeastRest, bytes / 16)) return;
+  if (!headers_ && !add_headers(1024)) return;
   PoolBlock* right = new_block_at(begin_of(block) + bytes, rest);
   right->left = block;
   right->right = block->right;
@@ -177,12 +182,16 @@ void BlockPool::merge_neighbours() {
     }
 }
 
+// False when the system has no more; does not throw.
 bool BlockPool::add_region(size_t bytes) {
   const size_t wanted = std::max(bytes, std::clamp(region_bytes_ / 2, kLeastRegion, kMostRegion));
   const size_t size = (wanted + kHugePage - 1) / kHugePage * kHugePage;
   void* data = try_system_allocate(size);
   if (!data) return false;
-  add_headers(size / kBytesPerHeader);  // now, so that a later split need not ask the system
+  if (!add_headers(size / kBytesPerHeader)) {  // now, so that later splits need not ask the system
+    system_release(data, size);
+    return false;
+  }
   PoolBlock* block = new_block_at(static_cast<char*>(data), size);
   block->next_region = regions_;
   regions_ = block;
@@ -231,9 +240,9 @@ PoolBlock* BlockPool::take_small(int size_class) {
   }
   const size_t bytes = class_bytes(size_class);
   if (slab_left_ < bytes) {
+    cut_rest_of_slab();  // first, for it may throw: nothing is taken yet
     PoolBlock* slab = take_large(kSlab);
     if (!slab) return nullptr;
-    cut_rest_of_slab();
     slab_ = begin_of(slab);
     slab_left_ = slab->capacity;
   }

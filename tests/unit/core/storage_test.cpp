@@ -1,16 +1,20 @@
 #include "tinytorch/core/storage.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <random>
 #include <thread>
 #include <vector>
 
+#include "tests/unit/child_process.h"
 #include "tinytorch/core/error.h"
 #include "tinytorch/core/memory.h"
+#include "tinytorch/core/memory_stats.h"
 #include "tinytorch/core/poison.h"
 
 namespace tinytorch {
@@ -265,6 +269,32 @@ TEST(Storage, AnImpossibleRequestIsAnErrorAndHarmsNothing) {
     }
   }
   std::memset(Storage::allocate(100'000).data(), 1, 1);
+}
+
+// What is left of the address space holds the region that the pool takes ahead of demand, but not
+// the headers of its blocks.
+TEST(Storage, ARequestThatIsServedDoesNotFailForWhatIsTakenAhead) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's own memory is more than any limit";
+#endif
+  EXPECT_EQ(testing::in_child([] {
+              constexpr size_t kMiB = size_t{1} << 20;
+              empty_cache();
+              const Storage large = Storage::allocate(1100 * kMiB);
+              rlim_t pages = 0;
+              std::ifstream("/proc/self/statm") >> pages;
+              const rlim_t now = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+              const rlimit limit = {now + 515 * kMiB, RLIM_INFINITY};
+              if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(2);
+              const MemoryStats before = memory_stats();
+              try {
+                const Storage served = Storage::allocate(200 * kMiB);
+                _exit(memory_stats().reserved_bytes == before.reserved_bytes ? 0 : 3);
+              } catch (const Error&) {
+                _exit(1);
+              }
+            }),
+            0);
 }
 
 TEST(Storage, WorksInAForkedChild) {
