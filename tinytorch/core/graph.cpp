@@ -5,7 +5,8 @@
 namespace tinytorch {
 
 bool Tensor::is_leaf() const {
-  return !base_->requires_grad || !base_->grad_fn || is_leaf_node(base_->grad_fn);
+  const TensorBase& base = checked_base();
+  return !base.requires_grad || !base.grad_fn || is_leaf_node(base.grad_fn);
 }
 
 Tensor& Tensor::set_requires_grad(bool on) {
@@ -24,14 +25,15 @@ Tensor& Tensor::set_requires_grad(bool on) {
 }
 
 Tensor Tensor::grad() const {
-  return base_->grad ? GraphAccess::handle(base_->grad) : Tensor();
+  TensorBase* grad = checked_base().grad;
+  return grad ? GraphAccess::handle(grad) : Tensor();
 }
 
 void Tensor::set_grad(const Tensor& g) {
   if (g.defined() && (g.shape() != shape() || g.dtype() != dtype()))
     raise<ShapeError>("set_grad: a gradient {} {} does not fit the tensor {} {}.",
                       dtype_name(g.dtype()), g.shape().str(), dtype_name(dtype()), shape().str());
-  GraphAccess::set_grad(base_.get(), g);
+  GraphAccess::set_grad(&checked_base(), g);
 }
 
 Tensor& Tensor::adopt_graph(const Tensor& result) {

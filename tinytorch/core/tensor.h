@@ -168,6 +168,7 @@ class Tensor {
  private:
   explicit Tensor(Ref<TensorBase> base) : base_(std::move(base)) {}
   double item_as_double() const;
+  TensorBase& checked_base() const;  // Error if undefined
   [[noreturn]] void wrong_data_type(DType asked) const;
   friend Tensor make_tensor(Storage storage, DType dtype, const Layout& layout);
   friend struct TensorImpl;

@@ -122,6 +122,11 @@ Tensor alias(const Tensor& x, const Layout& layout) {
   return out;
 }
 
+TensorBase& Tensor::checked_base() const {
+  if (!base_) [[unlikely]]
+    undefined_tensor();
+  return *base_;
+}
 const Shape& Tensor::shape() const {
   return impl(base_.get()).layout.shape;
 }
@@ -154,16 +159,16 @@ void* Tensor::raw_data() const {
 }
 
 void Tensor::set_data(const Tensor& other) {
-  auto* t = static_cast<TensorImpl*>(base_.get());
+  auto& t = static_cast<TensorImpl&>(checked_base());
   const TensorImpl& o = impl(other.base_.get());
-  if (t->packed) t->drop_packed();
-  t->storage = o.storage;
-  t->layout = o.layout;
-  t->numel = o.numel;
-  t->dtype = o.dtype;
-  t->contiguous = o.contiguous;
-  t->channels_last = o.channels_last;
-  t->dense = o.dense;
+  if (t.packed) t.drop_packed();
+  t.storage = o.storage;
+  t.layout = o.layout;
+  t.numel = o.numel;
+  t.dtype = o.dtype;
+  t.contiguous = o.contiguous;
+  t.channels_last = o.channels_last;
+  t.dense = o.dense;
 }
 
 void TensorBase::destroy(TensorBase* base) {

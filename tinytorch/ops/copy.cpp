@@ -59,7 +59,7 @@ Tensor Tensor::to(DType target) const& {
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
-  if (grad_enabled() && source.requires_grad() && base_->is_view)
+  if (grad_enabled() && source.requires_grad() && checked_base().is_view)
     raise<GradError>(
         "copy_: a source of shape {} that requires a gradient cannot be copied into a view. Hint: "
         "build the result with cat or where, or detach() the source.",

@@ -25,7 +25,12 @@ TEST(Tensor, AnUndefinedOneIsAnErrorWhereverItIsUsed) {
        {text_of([&] { static_cast<void>(x + none); }),
         text_of([&] { static_cast<void>(none * x); }), text_of([&] { relu(none); }),
         text_of([&] { matmul(none, x); }), text_of([&] { static_cast<void>(none.view({2})); }),
-        text_of([&] { none.backward(); }), text_of([&] { static_cast<void>(none.dim()); })})
+        text_of([&] { none.backward(); }), text_of([&] { static_cast<void>(none.dim()); }),
+        text_of([&] { static_cast<void>(none.is_leaf()); }),
+        text_of([&] { static_cast<void>(none.grad()); }), text_of([&] { Tensor().set_grad({}); }),
+        text_of([&] { Tensor().set_grad(x); }), text_of([&] { Tensor().set_data(x); }),
+        text_of([&] { Tensor().set_requires_grad(); }), text_of([&] { none.register_hook({}); }),
+        text_of([&] { Tensor().copy_(ones({2}).set_requires_grad()); })})
     EXPECT_NE(text.find("undefined"), std::string::npos) << text;
 }
 
