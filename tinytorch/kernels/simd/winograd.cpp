@@ -217,9 +217,24 @@ void multiply(int64_t m, int64_t k, int64_t n, const float* a, int64_t a_point, 
         const int64_t i = m * t / tiles, rows = m * (t + 1) / tiles - i;
         const float* left = transposed ? a + i : a + i * k;
         float* to = c + i * n + j;
-        gemm::tile_fn(rows, vecs,
-                      !transposed)({k, left, transposed ? m : k, b + j, n, to, n, add, nullptr,
-                                    false, to, n, kLanes, b + j, n, left, 0, 0});
+        gemm::tile_fn(rows, vecs, !transposed)({.kc = k,
+                                                .a = left,
+                                                .a_step = transposed ? m : k,
+                                                .b = b + j,
+                                                .b_step = n,
+                                                .c = to,
+                                                .ldc = n,
+                                                .add = add,
+                                                .bias = nullptr,
+                                                .relu = false,
+                                                .touch = to,
+                                                .touch_row = n,
+                                                .touch_second = kLanes,
+                                                .ahead = b + j,
+                                                .ahead_step = n,
+                                                .far = left,
+                                                .far_in = 0,
+                                                .far_out = 0});
       }
     }
   }
