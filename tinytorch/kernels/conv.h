@@ -20,7 +20,8 @@ int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad
 enum class ImageLayout : uint8_t { kNchw, kNhwc };
 
 // y[n,o,i,j] = act( bias[o] + sum_{c,p,q} x[n, c, i*stride_h + p*dil_h - pad_h, ...] w[o,c,p,q] )
-// x, y dense in `layout`; nothing aliases. bias may be nullptr.
+// x, y dense in `layout`; nothing aliases. bias may be nullptr. GELU: the "loops" variants only (an
+// operation applies it afterwards, with the bits of gelu); the others raise NotImplemented.
 template <class T>
 struct ConvArgs {
   ConvGeometry g;

@@ -3,9 +3,9 @@
 #include "tinytorch/kernels/conv.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
+#include "tinytorch/core/format.h"
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/kernels/simd/direct_conv.h"
 
@@ -21,12 +21,6 @@ void merge_rows(DirectConv& d) {
   if (!each_pixel_once || d.ow >= 28 || d.y_row != d.ow * d.y_pixel) return;
   d.w *= d.h, d.h = 1;
   d.ow *= d.oh, d.oh = 1;
-}
-
-float gelu(float v, Activation activation) {
-  if (activation == Activation::kGelu)
-    return 0.5f * v * (1.0f + std::erf(v * 0.70710678118654752f));
-  return 0.5f * v * (1.0f + std::tanh(0.79788456080286536f * (v + 0.044715f * v * v * v)));
 }
 
 // All of a forward convolution but where its output goes.
@@ -45,19 +39,18 @@ DirectConv forward_conv(const ConvGeometry& g, const float* x, const float* w, c
 }
 
 // y[n,i,j,o] = act(bias[o] + sum_{p,q,c} x[n, i*stride_h + p*dil_h - pad_h, ..., c] w[o,c,p,q])
-// x: n x h x w x c, y: n x oh x ow x o, w: OIHW, packed to panels on each call. Nothing aliases.
+// act: none or ReLU. x: n x h x w x c, y: n x oh x ow x o, w: OIHW, packed to panels on the way
+// unless args.packed holds them. Nothing aliases.
 void convolve(const ConvArgs<float>& args, ConvMethod method) {
   const ConvGeometry& g = args.g;
+  if (args.activation != Activation::kNone && args.activation != Activation::kRelu)
+    raise<NotImplemented>("conv2d: only ReLU can be fused. Hint: apply gelu to the result.");
   DirectConv d = forward_conv(g, args.x, args.w, args.bias, args.activation == Activation::kRelu);
   d.y = args.y, d.y_pixel = g.o, d.y_row = g.ow * g.o, d.y_image = g.oh * d.y_row;
   d.method = method;
   d.packed = args.packed;
   merge_rows(d);
   direct_conv(d);
-  if (args.activation == Activation::kGelu || args.activation == Activation::kGeluTanh)
-    parallel_for(g.n * g.oh * g.ow * g.o, 10.0, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) args.y[i] = gelu(args.y[i], args.activation);
-    });
 }
 
 }  // namespace
