@@ -16,19 +16,16 @@ struct GatherRowsArgs {
   void* out = nullptr;
 };
 
-// out[index[i],:] += rows[i,:] in the order of i; out is table_rows x cols, rows count x cols, both
-// dense. Unless `accumulate`, out starts from zeros (rows that no index names become 0). Entries
-// with index[i] == skip_index add nothing (an embedding's padding_idx; -1: none). Every element of
-// out has one owner that adds its contributions in index order: the same bits for any number of
-// threads and every variant. Nothing aliases.
+// out[r,:] = sum of rows[i,:] over the i with index[i] == r, in the order of i; out is table_rows x
+// cols, rows count x cols, both dense. Every element of out has one owner that adds its
+// contributions in index order: the same bits for any number of threads and every variant. Nothing
+// aliases.
 template <class T>
 struct ScatterAddRowsArgs {
   int64_t count = 0, cols = 0, table_rows = 0;
   const T* rows = nullptr;
   const int64_t* index = nullptr;
-  int64_t skip_index = -1;
   T* out = nullptr;
-  bool accumulate = false;
 };
 
 // First i with index[i] outside [0, size), -1 when there is none.

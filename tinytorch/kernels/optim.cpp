@@ -1,7 +1,5 @@
 #include "tinytorch/kernels/optim.h"
 
-#include <cstring>
-
 #include "tinytorch/kernels/chunks.h"
 
 namespace tinytorch::kernels {
@@ -54,18 +52,9 @@ void clamp_grads(ChunkTable<T> chunks, double limit) {
   });
 }
 
-template <class T>
-void zero_grads(ChunkTable<T> chunks) {
-  for_each_chunk(chunks, 0.15, [&](const ParamChunk<T>& c, int64_t) {
-    std::memset(c.g, 0, static_cast<size_t>(c.n) * sizeof(T));
-  });
-}
-
 template void scale_grads(ChunkTable<float>, double);
 template void scale_grads(ChunkTable<double>, double);
 template void clamp_grads(ChunkTable<float>, double);
 template void clamp_grads(ChunkTable<double>, double);
-template void zero_grads(ChunkTable<float>);
-template void zero_grads(ChunkTable<double>);
 
 }  // namespace tinytorch::kernels

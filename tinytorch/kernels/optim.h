@@ -116,8 +116,6 @@ template <class T>
 void scale_grads(ChunkTable<T> chunks, double factor);  // g *= factor
 template <class T>
 void clamp_grads(ChunkTable<T> chunks, double limit);  // g to -limit .. limit; NaN stays
-template <class T>
-void zero_grads(ChunkTable<T> chunks);  // g = 0
 
 namespace loops {
 template <class T>

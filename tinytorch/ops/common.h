@@ -68,9 +68,4 @@ using Compose = std::function<Tensor(const std::vector<Tensor>&)>;
 void composed_gradient(GradContext& c, const Tensor& g, const std::vector<Tensor>& inputs,
                        const Compose& compose);
 
-// Whether in-place in an rvalue operand: nobody else holds the tensor or its memory, and no graph.
-inline bool reusable(const Tensor& x) {
-  return x.use_count() == 1 && x.storage().use_count() == 1 && x.is_dense();
-}
-
 }  // namespace tinytorch

@@ -193,7 +193,7 @@ TEST(OptimKernels, SameBitsForVariantsThreadsAndTargets) {
   set_num_threads(before);
 }
 
-TEST(OptimKernels, SumSquaresScaleAndZero) {
+TEST(OptimKernels, SumSquaresAndScale) {
   Model<float> model;
   Model<double> model64;
   model.set_grads(0);
@@ -212,9 +212,6 @@ TEST(OptimKernels, SumSquaresScaleAndZero) {
   scale_grads<float>(model.table, 0.5);
   sum_squares(SumSquaresArgs<float>{model.table, &got});
   EXPECT_NEAR(got, want / 4, 1e-12 * want);
-  zero_grads<float>(model.table);
-  for (const auto& x : model.params)
-    for (float g : x.g) ASSERT_EQ(g, 0.0f);
   sum_squares(SumSquaresArgs<float>{{}, &got});
   EXPECT_EQ(got, 0.0);
 }

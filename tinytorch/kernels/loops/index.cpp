@@ -21,10 +21,8 @@ void gather_rows(const GatherRowsArgs& a) {
 
 template <class T>
 void scatter_add_rows(const ScatterAddRowsArgs<T>& a) {
-  if (!a.accumulate)
-    for (int64_t i = 0; i < a.table_rows * a.cols; ++i) a.out[i] = 0;
+  for (int64_t i = 0; i < a.table_rows * a.cols; ++i) a.out[i] = 0;
   for (int64_t i = 0; i < a.count; ++i) {
-    if (a.index[i] == a.skip_index) continue;
     T* out = a.out + a.index[i] * a.cols;
     for (int64_t c = 0; c < a.cols; ++c) out[c] += a.rows[i * a.cols + c];
   }

@@ -22,12 +22,10 @@ void scatter_add_tile(const ScatterAddRowsArgs<float>& args, int64_t row, int64_
   const ScatterAddRowsArgs<float> a = args;  // a copy of our own: no store can change it
   const int64_t n = col_end - col, rows = row_end - row;
   float* out = a.out + row * a.cols + col;
-  if (!a.accumulate)
-    for (int64_t r = 0; r < rows; ++r) std::fill_n(out + r * a.cols, n, 0.f);
+  for (int64_t r = 0; r < rows; ++r) std::fill_n(out + r * a.cols, n, 0.f);
   for (int64_t i = 0; i < a.count; ++i) {
     const int64_t r = a.index[i] - row;
-    if (static_cast<uint64_t>(r) >= static_cast<uint64_t>(rows) || a.index[i] == a.skip_index)
-      continue;
+    if (static_cast<uint64_t>(r) >= static_cast<uint64_t>(rows)) continue;
     float* to = out + r * a.cols;
     const float* from = a.rows + i * a.cols + col;
     for_row(n, [&](int64_t c, auto, auto io)
