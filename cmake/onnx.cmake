@@ -16,7 +16,9 @@ if(NOT TARGET onnx_proto)
 endif()
 add_library(tinytorch_onnx STATIC ${TINYTORCH_ONNX_SOURCES})
 add_library(TinyTorch::onnx ALIAS tinytorch_onnx)
-target_link_libraries(tinytorch_onnx PUBLIC tinytorch PRIVATE tinytorch_flags fmt::fmt onnx_proto)
+set_target_properties(tinytorch_onnx PROPERTIES EXPORT_NAME onnx)
+target_link_libraries(tinytorch_onnx PUBLIC tinytorch
+  PRIVATE $<BUILD_INTERFACE:tinytorch_flags> fmt::fmt onnx_proto)
 target_compile_definitions(tinytorch_onnx PRIVATE ONNX_NAMESPACE=onnx ONNX_ML=1)
 if(PROJECT_IS_TOP_LEVEL)
   target_precompile_headers(tinytorch_onnx PRIVATE <algorithm> <cmath> <functional> <memory> <span>

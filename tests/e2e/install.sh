@@ -14,11 +14,21 @@ check 'no private header is installed' sh -c '
 # Every public header compiles in a project that has only the installed ones.
 all=$TEST_TMP/all_headers.cpp
 (cd "$prefix/include" && find tinytorch -name '*.h' | sort | sed 's/.*/#include "&"/') >"$all"
+with_onnx=OFF
+[ -z "$(find "$prefix" -name TinyTorchOnnxTargets.cmake)" ] || with_onnx=ON
 check 'there are public headers' [ -s "$all" ]
 check 'find_package: configures' cmake -S "$source" -B "$TEST_TMP/build" -G Ninja \
-  -DCMAKE_PREFIX_PATH="$prefix" -DALL_HEADERS="$all" -DEXAMPLES="$TINYTORCH_HOME/examples"
+  -DCMAKE_PREFIX_PATH="$prefix" -DALL_HEADERS="$all" -DEXAMPLES="$TINYTORCH_HOME/examples" \
+  -DONNX="$with_onnx"
 check 'find_package: builds, with every public header' cmake --build "$TEST_TMP/build"
 check 'find_package: runs' "$TEST_TMP/build/consumer"
+if [ "$with_onnx" = ON ]; then
+  check 'the component onnx: a network goes out and comes back' sh -c \
+    'cd "$1" && build/onnx_consumer' sh "$TEST_TMP"
+else
+  skip 'the component onnx' 'this build is without it'
+  check 'has no headers then' test ! -e "$prefix/include/tinytorch/onnx"
+fi
 check 'the README'"'"'s program learns' "$TEST_TMP/build/xor"
 cd "$TEST_TMP" || exit 1  # where it writes a file
 check 'the tutorial learns, saves, loads, predicts' sh -c './build/tutorial >printed'
@@ -36,7 +46,7 @@ if command -v pkg-config >/dev/null 2>&1; then
   PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tinytorch.pc)")
   export PKG_CONFIG_PATH
   check 'pkg-config: builds' sh -c 'eval "c++ -std=c++20 \"$1\" -o \"$2\" \
-    $(pkg-config --define-prefix --cflags --libs tinytorch)"' sh "$source/main.cpp" \
+    $(pkg-config --cflags --libs tinytorch)"' sh "$source/main.cpp" \
     "$TEST_TMP/by-pkg-config"
   check 'pkg-config: runs' "$TEST_TMP/by-pkg-config"
 else
