@@ -18,7 +18,8 @@ std::vector<TestResult> run_conformance(const std::string& folder,
                                         const std::function<void(const TestResult&)>& each = {});
 
 // One test: all its data sets give the expected outputs, with shapes and dtypes; floating values to
-// 1e-3 relative plus 1e-7, ONNX's own bounds. Skipped, with what we do not have: Unsupported.
+// 1e-3 relative plus 1e-7, ONNX's own bounds; infinities and NaN by themselves alone. Skipped, with
+// what we do not have: Unsupported. Failed when there is no model.onnx.
 TestResult run_conformance_test(const std::string& folder);
 
 }  // namespace tinytorch::onnx

@@ -8,10 +8,11 @@ namespace tinytorch::onnx {
 
 namespace {
 
-// Indices count from the end when negative. (Those still out of range are the operation's error.)
+// Indices count from the end when negative. Those out of range stay as they are, for the error of
+// the operation that reads them names the index as the file has it.
 Tensor from_front(const Tensor& index, int64_t size) {
   const Tensor wide = index.to(DType::kI64);
-  return where(lt(wide, 0), wide + size, wide);
+  return where(logical_and(lt(wide, 0), ge(wide, -size)), wide + size, wide);
 }
 
 // x.shape without axis, with the index's shape in its place.
