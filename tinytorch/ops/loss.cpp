@@ -240,7 +240,8 @@ Cost mse_cost(const Sample& s, const Tensor& out) {
 
 const OpInfo kTable[] = {
     {"cross_entropy",
-     "cross_entropy(logits, target, [weight,] reduction, ignore_index, label_smoothing)",
+     "cross_entropy(logits, target, reduction, ignore_index, label_smoothing), "
+     "cross_entropy(logits, target, weight, ignore_index, reduction, label_smoothing)",
      "-log softmax(logits)[target], smoothed towards the mean over classes; of probabilities "
      "-sum target log softmax(logits)",
      "softmax(logits) - onehot(target)", "logits, target, each row's maximum and sum",

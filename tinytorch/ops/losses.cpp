@@ -434,8 +434,10 @@ const OpInfo kTable[] = {
      "weight ((1 - target) s - pos_weight target (1 - s)) g", "x, target", "", logits_samples,
      cost<30>, logits_errors, 1e-6, true, kOneShape},
     {"kl_div", "kl_div(x, target, reduction, log_target)",
-     "target (log(target) - x), 0 for target 0", "-target g; (log(target) + 1 - x) g",
-     "target, its logarithm", "", kl_samples, cost<15>, kl_errors, 1e-6, true, kOneShape},
+     "target (log(target) - x), 0 for target 0; reduction is a KlReduction: kBatchMean, the sum "
+     "over the batch's size, beside the three of the others",
+     "-target g; (log(target) + 1 - x) g", "target, its logarithm", "", kl_samples, cost<15>,
+     kl_errors, 1e-6, true, kOneShape},
 };
 
 }  // namespace

@@ -69,6 +69,17 @@ Tensor sum(const Tensor& x, std::span<const int64_t> dims = {}, bool keepdim = f
 Tensor mean(const Tensor& x, std::span<const int64_t> dims = {}, bool keepdim = false);
 Tensor var(const Tensor& x, std::span<const int64_t> dims = {}, bool unbiased = true,
            bool keepdim = false);
+// The same with dims in braces: sum(x, {0, 2}).
+using DimInit = std::initializer_list<int64_t>;
+inline Tensor sum(const Tensor& x, DimInit dims, bool keepdim = false) {
+  return sum(x, std::span<const int64_t>(dims.begin(), dims.size()), keepdim);
+}
+inline Tensor mean(const Tensor& x, DimInit dims, bool keepdim = false) {
+  return mean(x, std::span<const int64_t>(dims.begin(), dims.size()), keepdim);
+}
+inline Tensor var(const Tensor& x, DimInit dims, bool unbiased = true, bool keepdim = false) {
+  return var(x, std::span<const int64_t>(dims.begin(), dims.size()), unbiased, keepdim);
+}
 Tensor max(const Tensor& x);  // the gradient is shared among equal maxima
 std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim,
                               bool keepdim = false);                // values, indices

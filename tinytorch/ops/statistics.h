@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "tinytorch/core/tensor.h"
+#include "tinytorch/ops/ops.h"
 
 namespace tinytorch {
 
@@ -41,7 +41,6 @@ Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false);
 Tensor cumsum(const Tensor& x, int64_t dim);
 
 // The same with dims in braces: amax(x, {0, 2}).
-using DimInit = std::initializer_list<int64_t>;
 inline Tensor amax(const Tensor& x, DimInit dims, bool keepdim = false) {
   return amax(x, std::span<const int64_t>(dims.begin(), dims.size()), keepdim);
 }

@@ -75,6 +75,18 @@ TEST(Statistics, LengthsOfZeroHaveGradientZero) {
   EXPECT_EQ(values(norm(leaf({3, 0, kNan}), 0)), Values({2}));
 }
 
+TEST(Statistics, ReductionsTakeDimsInBraces) {
+  const Tensor x = Tensor::of({1, 2, 3, 6}, Shape{2, 2});
+  EXPECT_EQ(values(sum(x, {1})), Values({3, 9}));
+  EXPECT_EQ(values(sum(x, {0, 1})), Values({12}));
+  EXPECT_EQ(sum(x, {-1}, true).shape(), (Shape{2, 1}));
+  EXPECT_EQ(values(mean(x, {0})), Values({2, 4}));
+  EXPECT_EQ(values(mean(x, {})), Values({3}));
+  EXPECT_EQ(values(var(x, {0})), Values({2, 8}));
+  EXPECT_EQ(values(var(x, {0}, false)), Values({1, 4}));
+  EXPECT_EQ(values(amax(x, {1})), Values({2, 6}));
+}
+
 TEST(Statistics, StdOfOneValueIsNanUnlessBiased) {
   EXPECT_TRUE(std::isnan(std(Tensor::of({3})).item()));
   EXPECT_EQ(std(Tensor::of({3}), {0}, false).item(), 0);
