@@ -297,6 +297,7 @@ const LayerType& layer_type(const Config& config, int64_t index) {
 // A Sequential that flattens what comes in, as the mlp does, where it begins with a Linear.
 class Stack final : public nn::Sequential {
  public:
+  const char* kind() const override { return "Stack"; }
   Tensor forward(const Tensor& x) override {
     const bool rows = size() > 0 && std::string_view((*this)[0].kind()) == "Linear";
     return Sequential::forward(rows && x.dim() == 4 ? x.flatten(1) : x);

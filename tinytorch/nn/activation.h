@@ -62,6 +62,8 @@ class Softplus : public Module {
   explicit Softplus(double beta = 1, double threshold = 20) : beta_(beta), threshold_(threshold) {}
   Tensor forward(const Tensor& x) override { return softplus(x, beta_, threshold_); }
   const char* kind() const override { return "Softplus"; }
+  double beta() const { return beta_; }
+  double threshold() const { return threshold_; }
 
  private:
   double beta_, threshold_;

@@ -27,6 +27,8 @@ class MultiheadAttention : public Module {
                  const Tensor& key_padding_mask = {}, const Tensor& attn_mask = {});
   std::string describe() const override;
   const char* kind() const override { return "MultiheadAttention"; }
+  int64_t heads() const { return heads_; }
+  const Options& options() const { return options_; }
   Tensor in_proj_weight, in_proj_bias;
   Linear& out_proj;
 

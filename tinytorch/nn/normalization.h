@@ -30,6 +30,8 @@ class GroupNorm : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
   const char* kind() const override { return "GroupNorm"; }
+  int64_t groups() const { return groups_; }
+  double eps() const { return eps_; }
   Tensor weight, bias;
 
  private:
@@ -44,6 +46,7 @@ class RMSNorm : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override { return weight.shape().str(); }
   const char* kind() const override { return "RMSNorm"; }
+  std::optional<double> eps() const { return eps_; }
   Tensor weight;
 
  private:

@@ -35,6 +35,7 @@ class Recurrent : public Module {
   RecurrentResult run(const Tensor& x, const RecurrentState& state = {});
   std::string describe() const override;
   int64_t hidden_size() const { return hidden_; }
+  const RecurrentOptions& options() const { return options_; }
 
  protected:
   // `gates`: rows of the weights by hidden_size.
@@ -65,6 +66,7 @@ class RNN : public Recurrent {
   RNN(int64_t input_size, int64_t hidden_size, const RecurrentOptions& options = {},
       Nonlinearity nonlinearity = Nonlinearity::kTanh);
   const char* kind() const override { return "RNN"; }
+  Nonlinearity nonlinearity() const { return nonlinearity_; }
 
  private:
   RecurrentState step(const Tensor& input_gates, const Tensor& hidden_gates,

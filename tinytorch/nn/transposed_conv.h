@@ -19,6 +19,7 @@ class Conv1d : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
   const char* kind() const override { return "Conv1d"; }
+  const Options& options() const { return options_; }
   Tensor weight, bias;
 
  private:
@@ -40,6 +41,7 @@ class ConvTranspose2d : public Module {
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
   const char* kind() const override { return "ConvTranspose2d"; }
+  const Options& options() const { return options_; }
   Tensor weight, bias;
 
  private:

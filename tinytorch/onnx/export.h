@@ -13,6 +13,10 @@ struct ExportInput {
   std::string name = "input";
   DType dtype = DType::kF32;
   std::vector<int64_t> sizes;
+  int64_t length = 2;  // of what stays open, when the network and the file are compared
+  // What was subtracted from each channel in training, and what it was divided by; the caller's
+  // part in inference. The file notes it as metadata (kMeanKey, kDeviationKey).
+  std::vector<double> mean = {}, deviation = {};
 };
 
 struct ExportReport {
@@ -21,8 +25,10 @@ struct ExportReport {
 };
 
 // Writes `model` as it is in evaluation, weights inside, any batch size, and reads the file back:
-// Error when the file's results differ from the network's by more than 1e-4 (f64: 1e-9) of the
-// largest. ConfigError names the layer that has no form in ONNX here (kinds: the ready models',
+// Error when the file's results differ from the network's by more than 1e-4 of the largest (f64:
+// 1e-9, and 1e-6 where a layer's number is an attribute, which is a float32 in the file). An open
+// size is tried with two lengths: ShapeError when the layers do not take any. ConfigError names the
+// layer that has no form in ONNX here (kinds: the ready models',
 // [[model.layers]]'s), or a dtype other than f32 and f64.
 ExportReport export_model(nn::Module& model, const ExportInput& input, const std::string& path);
 

@@ -26,6 +26,14 @@ std::vector<std::string> GraphBuilder::node(const std::string& path, const char*
     } else if (a.kind == Attribute::Kind::kFloat) {
       p->set_type(::onnx::AttributeProto::FLOAT);
       p->set_f(static_cast<float>(a.real));
+      if (dtype_ == DType::kF64 && double{p->f()} != a.real)
+        rounded_.push_back(format_text("{} ({} {})", path, op, a.name));
+    } else if (a.kind == Attribute::Kind::kText) {
+      p->set_type(::onnx::AttributeProto::STRING);
+      p->set_s(a.text);
+    } else if (a.kind == Attribute::Kind::kTexts) {
+      p->set_type(::onnx::AttributeProto::STRINGS);
+      for (const std::string& text : a.texts) p->add_strings(text);
     } else {
       p->set_type(::onnx::AttributeProto::INTS);
       for (const int64_t v : a.integers) p->add_ints(v);

@@ -12,6 +12,10 @@ namespace tinytorch::onnx {
 
 namespace {
 
+// The newest opset whose changes the rows follow: in a later one an operator of the same name may
+// compute something else.
+constexpr int64_t kNewestOpset = 23;
+
 struct Step {
   std::string name;  // "node 'conv1' (Conv)"
   const OpRow* row = nullptr;
@@ -26,6 +30,7 @@ struct Model::Graph {
   std::string name;  // the file's
   int64_t opset = 0;
   std::vector<ValueInfo> inputs, outputs;
+  std::map<std::string, std::string> metadata;
   std::vector<int> input_slots, output_slots;
   Tensors constants;  // by number; undefined but for initializers
   std::vector<Step> steps;
@@ -117,6 +122,12 @@ void Model::Graph::build(const ::onnx::ModelProto& proto) {
   if (!proto.has_graph() || proto.graph().output_size() == 0)
     fail<IoError>("this is no ONNX model: it has no graph with outputs");
   if (proto.opset_import_size() == 0) fail<IoError>("this is no ONNX model: it names no opset");
+  if (opset > kNewestOpset)
+    fail<Unsupported>(
+        format_text("opset {} is newer than what we know, which ends at {}. Hint: export the model "
+                    "in an older one, or convert it (onnx.version_converter)",
+                    opset, kNewestOpset));
+  for (const auto& entry : proto.metadata_props()) metadata[entry.key()] = entry.value();
   const ::onnx::GraphProto& graph = proto.graph();
   if (graph.sparse_initializer_size() > 0) fail<Unsupported>("sparse weights: we do not have them");
   try {
@@ -186,6 +197,10 @@ const std::vector<ValueInfo>& Model::inputs() const {
 }
 const std::vector<ValueInfo>& Model::outputs() const {
   return graph_->outputs;
+}
+
+const std::map<std::string, std::string>& Model::metadata() const {
+  return graph_->metadata;
 }
 
 std::string Model::describe() const {

@@ -28,6 +28,11 @@ struct ValueInfo {
   std::string str() const;     // "image f32 [?, 1, 28, 28]"
 };
 
+// Keys of the metadata in which an exported file notes what data.normalize did in training: lists
+// of one number a channel, of pixels from 0 to 1.
+inline constexpr const char* kMeanKey = "normalize.mean";
+inline constexpr const char* kDeviationKey = "normalize.std";
+
 // A network of ONNX's operators. Weights are shared among runs; any number of threads may run it.
 // As a Module it takes its first input and gives its first output; parameters() is empty, for these
 // networks are there to be run.
@@ -40,6 +45,7 @@ class Model : public nn::Module {
   ~Model() override;
   const std::vector<ValueInfo>& inputs() const;  // without those that have a value in the file
   const std::vector<ValueInfo>& outputs() const;
+  const std::map<std::string, std::string>& metadata() const;  // the file's metadata_props
 
   // One tensor an input, in order (undefined: left out, where the file has a value for it); gives
   // one tensor an output. Errors name the node. dtypes must be the declared ones.

@@ -73,6 +73,11 @@ std::vector<double> Node::reals(std::string_view name) const {
   return a ? a->reals : std::vector<double>();
 }
 
+std::vector<std::string> Node::texts(std::string_view name) const {
+  const Attribute* a = find(name, Attribute::Kind::kTexts, "a list of texts");
+  return a ? a->texts : std::vector<std::string>();
+}
+
 Tensor Node::tensor(std::string_view name) const {
   const Attribute* a = find(name, Attribute::Kind::kTensor, "a tensor");
   return a ? a->tensor : Tensor();
@@ -81,8 +86,9 @@ Tensor Node::tensor(std::string_view name) const {
 const OpRow& find_row(const std::string& op, int64_t opset) {
   const OpRow* best = nullptr;
   int first = std::numeric_limits<int>::max();
-  for (const auto& rows : {math_rows(), logic_rows(), reduce_rows(), shape_rows(), index_rows(),
-                           nn_rows(), pool_rows(), norm_rows(), loss_rows(), resize_rows()}) {
+  for (const auto& rows :
+       {math_rows(), logic_rows(), reduce_rows(), shape_rows(), index_rows(), nn_rows(),
+        recurrent_rows(), pool_rows(), norm_rows(), loss_rows(), resize_rows()}) {
     for (const OpRow& row : rows) {
       if (op != row.op) continue;
       first = std::min(first, row.since);

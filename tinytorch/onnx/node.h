@@ -13,7 +13,7 @@
 namespace tinytorch::onnx {
 
 struct Attribute {
-  enum class Kind : uint8_t { kInt, kFloat, kText, kTensor, kInts, kFloats, kOther };
+  enum class Kind : uint8_t { kInt, kFloat, kText, kTensor, kInts, kFloats, kTexts, kOther };
   std::string name;
   Kind kind = Kind::kOther;
   int64_t integer = 0;
@@ -22,6 +22,7 @@ struct Attribute {
   Tensor tensor;
   std::vector<int64_t> integers;
   std::vector<double> reals;
+  std::vector<std::string> texts;
 };
 
 using Tensors = std::vector<Tensor>;
@@ -51,6 +52,7 @@ class Node {
   std::string text(std::string_view name, const char* fallback) const;
   Numbers integers(std::string_view name) const;
   std::vector<double> reals(std::string_view name) const;
+  std::vector<std::string> texts(std::string_view name) const;
   Tensor tensor(std::string_view name) const;
   // Sizes that operators took as an attribute and take as an input since a later opset.
   bool has_numbers(std::string_view attribute, int input) const {
@@ -81,6 +83,7 @@ std::span<const OpRow> reduce_rows();
 std::span<const OpRow> shape_rows();
 std::span<const OpRow> index_rows();
 std::span<const OpRow> nn_rows();
+std::span<const OpRow> recurrent_rows();
 std::span<const OpRow> pool_rows();
 std::span<const OpRow> norm_rows();
 std::span<const OpRow> loss_rows();

@@ -124,6 +124,10 @@ Attribute from_proto(const ::onnx::AttributeProto& p) {
       a.kind = Attribute::Kind::kFloats;
       a.reals.assign(p.floats().begin(), p.floats().end());
       break;
+    case Proto::STRINGS:
+      a.kind = Attribute::Kind::kTexts;
+      a.texts.assign(p.strings().begin(), p.strings().end());
+      break;
     default:
       break;
   }

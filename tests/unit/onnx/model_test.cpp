@@ -131,6 +131,9 @@ TEST(OnnxModel, errors_name_the_node) {
   m.mutable_opset_import(0)->set_version(6);
   EXPECT_SAYS(error_of<onnx::Unsupported>(m), "operator Add of opset 6: we have it from opset 7");
   m = small_model();
+  m.mutable_opset_import(0)->set_version(999);
+  EXPECT_SAYS(error_of<onnx::Unsupported>(m), "opset 999 is newer than what we know");
+  m = small_model();
   m.mutable_graph()->mutable_node(1)->set_domain("org.example");
   EXPECT_SAYS(error_of<onnx::Unsupported>(m), "domain org.example");
   m = small_model();
@@ -138,6 +141,16 @@ TEST(OnnxModel, errors_name_the_node) {
   axis->set_name("axis");
   axis->set_type(::onnx::AttributeProto::STRING);
   EXPECT_SAYS(error_of<IoError>(m), "(Gather): attribute axis must be an integer");
+}
+
+TEST(OnnxModel, an_index_out_of_range_is_named_as_the_file_has_it) {
+  ModelProto m = small_model();
+  m.mutable_graph()->mutable_initializer(1)->set_int64_data(0, -9);
+  EXPECT_SAYS(error_of<IndexError>(m), "index -9 (entry 0) is out of range");
+  m.mutable_graph()->mutable_initializer(1)->set_int64_data(0, -2);  // counts from the end
+  const Tensor x = ones({1, 2});
+  const Tensor y = parse(m.SerializeAsString())->run({&x, 1}).front();
+  EXPECT_EQ(to_vector<float>(y), (std::vector<float>{5, 0}));
 }
 
 TEST(OnnxModel, graphs_that_make_no_sense_are_refused) {
