@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/infer_input.h"
 #include "cli/onnx.h"
 #include "cli/output.h"
 #include "tinytorch/config/experiment.h"
@@ -21,15 +22,16 @@ namespace tinytorch::cli {
 namespace {
 
 // Tokens stay i64, everything else takes the model's dtype.
-Tensor as_input(const Tensor& x, const Config& config, const std::string& file) {
+Tensor as_input(const Tensor& x, Config& config, const std::string& file, bool normalize) {
   const std::string name = model_name(config);
-  if (name == "gpt" || (name == "sequential" && layers_take_tokens(config))) {
-    if (is_floating(x.dtype()))
-      throw IoError(fmt::format("{}: this {} takes int64 tokens (batch, time), these are {}.", file,
-                                name, dtype_name(x.dtype())));
-    return x.to(DType::kI64);
-  }
-  return x.to(read_dtype(config));
+  const bool tokens = name == "gpt" || (name == "sequential" && layers_take_tokens(config));
+  if (tokens && normalize)
+    throw ConfigError("infer: --normalize is for images; this " + name + " takes tokens.");
+  if (tokens)
+    return infer_input(x, DType::kI64, file, "this " + name + " takes int64 tokens (batch, time)");
+  const DType dtype = read_dtype(config);
+  return infer_input(x, dtype, file, fmt::format("this {} takes {}", name, dtype_name(dtype)),
+                     normalize ? read_normalization(config) : data::ChannelStats());
 }
 
 // What a model's input looks like: "(n, 1, 28, 28)".
@@ -81,7 +83,8 @@ int run(const Args& args) {
   model->eval();
   const InferenceMode inference;
   const std::string input = args.text("--input");
-  const Tensor x = as_input(data::read_array(input, args.text("--array")), config, input);
+  const Tensor x = as_input(data::read_array(input, args.text("--array")), config, input,
+                            args.has("--normalize"));
   const Tensor y = logits(*model, config, x, input);
   const std::string output = args.text("--output");
   if (output.ends_with(".npz"))
@@ -110,9 +113,12 @@ extern const Command infer_command{
     {{"--weights", "W.safetensors", "other weights than the run's best"},
      {"--input", "X.npy",
       "float32 (n, c, h, w) or (n, features), given to the network as it is: what data.normalize "
-      "did in training is yours to do; int64 tokens for gpt"},
+      "did in training is yours to do, or --normalize's; int64 tokens for gpt"},
+     {"--normalize", nullptr,
+      "the input holds pixels from 0 to 1: do what data.normalize did in training"},
      {"--array", "NAME", "which array, when the input is a .npz archive of several"},
-     {"--output", "Y.npy", "where the logits go; Y.npz holds them as 'logits'"},
+     {"--output", "Y.npy",
+      "where the logits go; Y.npz holds them as 'logits' (of M.onnx: under the output's name)"},
      {"--threads", "N", "threads to use"}},
     run};
 

@@ -3,16 +3,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/infer_input.h"
 #include "cli/onnx.h"
 #include "cli/output.h"
 #if TINYTORCH_ONNX
 #include "tinytorch/config/experiment.h"
 #include "tinytorch/config/layers.h"
 #include "tinytorch/config/run.h"
-#include "tinytorch/data/npy.h"
+#include "tinytorch/data/npz.h"
 #include "tinytorch/onnx/conformance.h"
 #include "tinytorch/onnx/export.h"
 #include "tinytorch/onnx/model.h"
@@ -83,13 +85,43 @@ onnx::ExportInput input_of(Config& config) {
   return input;
 }
 
+// Runs of earlier versions do not hold the numbers: their data do, where they still are.
+void note_normalization(Config& config, onnx::ExportInput& input) {
+  try {
+    data::ChannelStats stats = read_normalization(config);
+    input.mean = std::move(stats.mean);
+    input.deviation = std::move(stats.deviation);
+  } catch (const IoError& e) {
+    fmt::print(stderr, "tito: the file will not say how its inputs were normalised: {}\n",
+               e.what());
+  }
+}
+
+// A stack takes tokens of any length where its layers do, else of the length in the config.
+onnx::ExportReport export_tokens(nn::Module& model, const onnx::ExportInput& input,
+                                 const std::string& output) {
+  onnx::ExportInput open = input;
+  open.length = input.sizes.front();
+  open.sizes.front() = -1;
+  try {
+    return onnx::export_model(model, open, output);
+  } catch (const ShapeError&) {
+    return onnx::export_model(model, input, output);
+  }
+}
+
 int export_run(const std::string& run, const std::string& output, bool json) {
   if (output.empty()) throw ConfigError("onnx export: --output M.onnx is needed.");
   const RunFolder folder = RunFolder::open(run);
   Config config = Config::load(folder.config_file());
   const auto model = make_model(config);
   optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
-  const onnx::ExportReport report = onnx::export_model(*model, input_of(config), output);
+  onnx::ExportInput input = input_of(config);
+  if (is_floating(input.dtype)) note_normalization(config, input);
+  const bool stack_of_tokens =
+      !is_floating(input.dtype) && input.sizes.size() == 1 && input.sizes.front() > 0;
+  const onnx::ExportReport report = stack_of_tokens ? export_tokens(*model, input, output)
+                                                    : onnx::export_model(*model, input, output);
   if (json)
     print_json({{"output", output},
                 {"opset", 13},
@@ -108,12 +140,16 @@ int describe(const std::string& file, bool json) {
   for (const onnx::ValueInfo& v : model->inputs()) inputs.push_back(v.str());
   for (const onnx::ValueInfo& v : model->outputs()) outputs.push_back(v.str());
   if (json) {
-    print_json({{"model", model->describe()}, {"inputs", inputs}, {"outputs", outputs}});
+    print_json({{"model", model->describe()},
+                {"inputs", inputs},
+                {"outputs", outputs},
+                {"metadata", model->metadata()}});
     return kOk;
   }
   fmt::print("{}\n", model->describe());
   for (const auto& v : inputs) fmt::print("  in   {}\n", v.get<std::string>());
   for (const auto& v : outputs) fmt::print("  out  {}\n", v.get<std::string>());
+  for (const auto& [key, text] : model->metadata()) fmt::print("  {} = {}\n", key, text);
   return kOk;
 }
 
@@ -144,14 +180,59 @@ std::vector<std::string> files_of(const std::string& option, const std::string& 
   return files;
 }
 
-// Numbers of the declared kind: any float for a float, any integer for an integer.
-Tensor read_input(const std::string& file, const onnx::ValueInfo& info) {
-  const Tensor x = data::read_npy(file);
-  if (is_floating(x.dtype()) != is_floating(info.dtype) ||
-      (x.dtype() == DType::kBool) != (info.dtype == DType::kBool))
-    throw IoError(fmt::format("{}: holds {}, but the model takes {}.", file, dtype_name(x.dtype()),
-                              info.str()));
-  return x.to(info.dtype);
+// What --normalize does: as the file says, which `onnx export` wrote.
+data::ChannelStats normalization(const onnx::Model& model, const std::string& file) {
+  const auto& noted = model.metadata();
+  const auto numbers = [&](const char* key) {
+    const auto at = noted.find(key);
+    const Json list = at == noted.end() ? Json() : Json::parse(at->second, nullptr, false);
+    if (!list.is_array() ||
+        !std::all_of(list.begin(), list.end(), [](const Json& v) { return v.is_number(); }))
+      return std::vector<double>();
+    return list.get<std::vector<double>>();
+  };
+  data::ChannelStats stats{numbers(onnx::kMeanKey), numbers(onnx::kDeviationKey)};
+  if (stats.mean.empty() || stats.mean.size() != stats.deviation.size())
+    throw IoError(
+        fmt::format("{}: does not say how its inputs were normalised ({}, {}), so "
+                    "--normalize cannot. Hint: do it before, and leave the option out.",
+                    file, onnx::kMeanKey, onnx::kDeviationKey));
+  return stats;
+}
+
+// An array for each input, of the declared kind.
+std::vector<Tensor> read_inputs(const Args& args, const onnx::Model& model,
+                                const std::string& name) {
+  const auto& infos = model.inputs();
+  const auto files = files_of("--input", args.text("--input"), infos, true);
+  if (infos.size() != 1 && (args.has("--array") || args.has("--normalize")))
+    throw ConfigError(fmt::format("infer: {} is for models of one input; {} has {}.",
+                                  args.has("--array") ? "--array" : "--normalize", name,
+                                  infos.size()));
+  data::ChannelStats stats;
+  if (args.has("--normalize")) stats = normalization(model, name);
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < files.size(); ++i)
+    inputs.push_back(infer_input(data::read_array(files[i], args.text("--array")), infos[i].dtype,
+                                 files[i], "the model takes " + infos[i].str(), stats));
+  return inputs;
+}
+
+// Several outputs may go into one archive, under their names.
+void write_outputs(const std::vector<std::string>& files, const std::vector<Tensor>& outputs,
+                   const std::vector<onnx::ValueInfo>& infos) {
+  std::map<std::string, data::NamedArrays> archives;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (files[i].empty()) continue;
+    if (files[i].ends_with(".npz"))
+      archives[files[i]].emplace_back(infos[i].name, outputs[i]);
+    else if (std::count(files.begin(), files.end(), files[i]) > 1)
+      throw ConfigError("infer: --output names " + files[i] +
+                        " twice. Hint: an archive (.npz) holds several outputs.");
+    else
+      data::write_npy(files[i], outputs[i]);
+  }
+  for (const auto& [file, arrays] : archives) data::write_npz(file, arrays);
 }
 
 Json sizes(const Tensor& x) {
@@ -167,11 +248,8 @@ int infer_onnx(const Args& args) {
 #if TINYTORCH_ONNX
   if (args.has("--weights")) throw ConfigError("infer: " + file + " has its own weights.");
   const auto model = onnx::Model::load(file);
-  const auto in = files_of("--input", args.text("--input"), model->inputs(), true);
   const auto out = files_of("--output", args.text("--output"), model->outputs(), false);
-  std::vector<Tensor> inputs;
-  inputs.reserve(in.size());
-  for (size_t i = 0; i < in.size(); ++i) inputs.push_back(read_input(in[i], model->inputs()[i]));
+  const std::vector<Tensor> inputs = read_inputs(args, *model, file);
   std::vector<Tensor> outputs;
   try {
     outputs = model->run(inputs);
@@ -182,10 +260,10 @@ int infer_onnx(const Args& args) {
   } catch (const IndexError& e) {
     throw IoError(e.what());
   }
+  write_outputs(out, outputs, model->outputs());
   Json written = Json::array();
   for (size_t i = 0; i < out.size(); ++i) {
     if (out[i].empty()) continue;
-    data::write_npy(out[i], outputs[i]);
     written.push_back(
         {{"name", model->outputs()[i].name}, {"shape", sizes(outputs[i])}, {"file", out[i]}});
     if (!args.json())

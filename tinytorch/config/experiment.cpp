@@ -85,6 +85,24 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
           "pixels a side");
 }
 
+// data.mean and data.std, which go together; empty when they are not given.
+data::ChannelStats given_stats(const Config& config) {
+  const auto mean = config.find<std::vector<double>>("data.mean");
+  const auto deviation = config.find<std::vector<double>>("data.std");
+  if (mean.has_value() != deviation.has_value())
+    config.refuse(mean ? "data.mean" : "data.std",
+                  format_text("needs {} beside it", mean ? "data.std" : "data.mean"));
+  if (!mean) return {};
+  if (mean->empty() || mean->size() != deviation->size())
+    config.refuse("data.mean", format_text("{} numbers, and data.std has {}: one of each a channel "
+                                           "is needed",
+                                           mean->size(), deviation->size()));
+  for (const double d : *deviation)
+    if (!(d > 0))
+      config.refuse("data.std", format_text("{} is no deviation: it must be above 0", d));
+  return {*mean, *deviation};
+}
+
 }  // namespace
 
 data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
@@ -99,9 +117,13 @@ data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
       }))
     config.refuse("data.name", format_text("'{}' is unknown. Hint: did you mean '{}'? Known: {}.",
                                            name, nearest_name(name, names), joined(names)));
+  const bool text = data::is_text_dataset(name);
   options.normalize =
       data::normalize_from_name(config.choice("data.normalize", {"standard", "none"}, "standard"));
-  if (data::is_text_dataset(name)) {
+  const bool standard = !text && options.normalize == data::Normalize::kStandard;
+  const data::ChannelStats given = given_stats(config);
+  if (standard) options.stats = given;
+  if (text) {
     options.block_size = config.get_at_least("model.block_size", 1, 128);
     options.tokenizer = config.get("data.tokenizer", "char");
     if (options.tokenizer == "bpe")
@@ -109,7 +131,21 @@ data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
     if (!run_tokenizer.empty() && data::has_tokenizer(run_tokenizer))
       options.tokenizer = run_tokenizer;
   }
-  return data::load_dataset(name, options);
+  data::DataSource source = data::load_dataset(name, options);
+  if (standard) {
+    config.set_default("data.mean", source.stats.mean);
+    config.set_default("data.std", source.stats.deviation);
+  }
+  return source;
+}
+
+data::ChannelStats read_normalization(Config& config) {
+  const std::string name = config.get<std::string>("data.name");
+  if (data::is_text_dataset(name) ||
+      config.choice("data.normalize", {"standard", "none"}, "standard") == "none")
+    return {};
+  const data::ChannelStats given = given_stats(config);
+  return given.mean.empty() ? read_data(config).stats : given;
 }
 
 std::string model_name(const Config& config) {

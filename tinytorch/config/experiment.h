@@ -15,9 +15,14 @@ namespace tinytorch {
 // afterwards finds the rest. Sizes that follow from the data (channels, image size, classes,
 // vocabulary) are written back as defaults: a resolved config describes the model without its data.
 
-// data.name, data.normalize; for text model.block_size, data.tokenizer and data.vocab_size. A run's
-// own tokenizer, when `run_tokenizer` is the folder of one, comes before data.tokenizer.
+// data.name, data.normalize; for normalised images data.mean and data.std, which are written back
+// when they follow from the training set; for text model.block_size, data.tokenizer and
+// data.vocab_size. A run's own tokenizer, when `run_tokenizer` is the folder of one, comes before
+// data.tokenizer.
 data::DataSource read_data(Config& config, const std::string& run_tokenizer = "");
+// What data.normalize subtracts from pixels of 0 to 1, and divides by: as the config has it, else
+// from the data, which are loaded. Empty when it does neither, or the data are text.
+data::ChannelStats read_normalization(Config& config);
 // model.name: "sequential" for a config with [[model.layers]] (layers.h).
 std::string model_name(const Config& config);
 // [model] of a ready model. Loads the data only if a size is missing and `source` is null.

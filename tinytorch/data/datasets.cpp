@@ -88,7 +88,11 @@ DataSource from_images(const std::string& name, const ImageSplits& s, int64_t cl
     raise<IoError>("{}: training images {} and test images {} must not be empty and agree in size.",
                    name, train.shape().str(), test.shape().str());
   if (options.normalize == Normalize::kStandard) {
-    out.stats = channel_stats(train, full_scale);
+    out.stats = options.stats.mean.empty() ? channel_stats(train, full_scale) : options.stats;
+    if (static_cast<int64_t>(out.stats.mean.size()) != out.channels ||
+        static_cast<int64_t>(out.stats.deviation.size()) != out.channels)
+      raise<ConfigError>("{}: has {} channels, but {} means and {} deviations are given.", name,
+                         out.channels, out.stats.mean.size(), out.stats.deviation.size());
   } else {
     out.stats.mean.assign(static_cast<size_t>(out.channels), 0.0);
     out.stats.deviation.assign(static_cast<size_t>(out.channels), 1.0);

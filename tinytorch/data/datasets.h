@@ -22,6 +22,8 @@ Normalize normalize_from_name(const std::string& name);  // "standard", "none"; 
 
 struct DataOptions {
   Normalize normalize = Normalize::kStandard;
+  // What kStandard subtracts and divides by; empty: what the training set gives.
+  ChannelStats stats = {};
   bool flatten = false;  // images as rows of features
   // Of text. The tokenizer: "char" (the characters of the whole text), "bpe" (trained on the
   // training part, to vocab_size tokens at most), or the folder of one.
