@@ -136,7 +136,7 @@ WeightPrecision weight_precision(DType dtype) {
     case DType::kI8:
       return WeightPrecision::kInt8;
     default:
-      throw py::value_error("inference_mode: weights are float32, bfloat16 or int8.");
+      throw ConfigError("inference_mode: weights are float32, bfloat16 or int8.");
   }
 }
 
@@ -149,8 +149,8 @@ void set_matmul_precision(const std::string& precision) {
   else if (precision == "highest" || precision == "high")
     mixed_precision.reset();
   else
-    throw py::value_error("set_float32_matmul_precision: '" + precision +
-                          "' is not highest, high or medium.");
+    throw ConfigError("set_float32_matmul_precision: '" + precision +
+                      "' is not highest, high or medium.");
 }
 
 void bind_modes(py::module_& m) {

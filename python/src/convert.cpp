@@ -41,8 +41,8 @@ void take_number(py::handle o, Nested& into) {
   }
   const std::optional<Scalar> s = scalar_from(number);
   if (!s)
-    throw py::type_error("tensor: " + py::repr(o).cast<std::string>() +
-                         " is neither a number nor a sequence of numbers.");
+    throw DTypeError("tensor: " + py::repr(o).cast<std::string>() +
+                     " is neither a number nor a sequence of numbers.");
   const bool truth = PyBool_Check(number.ptr());
   const bool huge = s->is_floating && PyLong_Check(number.ptr());
   into.huge |= huge;
@@ -55,15 +55,15 @@ void take_number(py::handle o, Nested& into) {
 void take(py::handle o, int depth, Nested& into) {
   if (is_number_like(o)) {
     if (depth != into.shape.rank())
-      throw py::value_error("tensor: numbers and sequences stand side by side at depth " +
-                            std::to_string(depth) + ".");
+      throw ConfigError("tensor: numbers and sequences stand side by side at depth " +
+                        std::to_string(depth) + ".");
     take_number(o, into);
     return;
   }
   const auto items = py::reinterpret_borrow<py::sequence>(o);
   const auto length = static_cast<int64_t>(items.size());
   if (depth == into.shape.rank() || into.shape[depth] != length)
-    throw py::value_error(
+    throw ConfigError(
         "tensor: the rows differ in length: " + std::to_string(length) + " entries at depth " +
         std::to_string(depth) + ", expected " +
         (depth == into.shape.rank() ? "a number" : std::to_string(into.shape[depth])) + ".");
@@ -148,7 +148,7 @@ py::dtype array_dtype(DType d) {
     case DType::kBF16:
       break;
   }
-  throw py::type_error("numpy: NumPy has no bfloat16. Hint: x.float().numpy().");
+  throw DTypeError("numpy: NumPy has no bfloat16. Hint: x.float().numpy().");
 }
 
 // What keeps an array's memory from being ours as it is; empty when nothing does.
@@ -180,12 +180,12 @@ std::pair<py::array, DType> checked_array(py::handle object, const char* op) {
   // (ensure would take a view of a subclass's array, whose owner could end before the view.)
   const auto a = py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object)
                                                    : py::array::ensure(object);
-  if (!a) throw py::type_error(std::string(op) + ": expected an array of NumPy's.");
+  if (!a) throw DTypeError(std::string(op) + ": expected an array of NumPy's.");
   const auto dtype = dtype_of_array(a);
   if (!dtype)
-    throw py::type_error(std::string(op) + ": dtype " + py::str(a.dtype()).cast<std::string>() +
-                         " is none of bool, uint8, int8, int32, int64, float32, float64. Hint: "
-                         "a.astype(...).");
+    throw DTypeError(std::string(op) + ": dtype " + py::str(a.dtype()).cast<std::string>() +
+                     " is none of bool, uint8, int8, int32, int64, float32, float64. Hint: "
+                     "a.astype(...).");
   return {a, *dtype};
 }
 
@@ -230,13 +230,13 @@ Storage share_memory(void* data, size_t bytes, py::object owner) {
 
 Tensor share_array(py::handle object) {
   if (!py::isinstance<py::array>(object))
-    throw py::type_error("from_numpy: expected an array of NumPy's, got " +
-                         py::repr(py::type::of(object)).cast<std::string>() + ".");
+    throw DTypeError("from_numpy: expected an array of NumPy's, got " +
+                     py::repr(py::type::of(object)).cast<std::string>() + ".");
   const auto [a, dtype] = checked_array(object, "from_numpy");
   const std::string why = obstacle(a, is_native(a));
   if (!why.empty())
-    throw py::value_error("from_numpy: cannot share this array's memory: " + why +
-                          ". Hint: tensor(a) copies it.");
+    throw ConfigError("from_numpy: cannot share this array's memory: " + why +
+                      ". Hint: tensor(a) copies it.");
   if (!a.writeable()) {
     if (PyErr_WarnEx(PyExc_UserWarning,
                      "from_numpy: the array is read-only, so its values were copied; tensors can "
@@ -273,7 +273,7 @@ void bind_convert(Api& api) {
       "tensor",
       [](py::handle data, std::optional<DType> dtype, bool requires_grad, py::handle device) {
         if (!device.is_none() && py::str(device).cast<std::string>() != "cpu")
-          throw py::value_error("tensor: the only device is 'cpu'.");
+          throw ConfigError("tensor: the only device is 'cpu'.");
         Tensor x = tensor_from(data, dtype);
         if (requires_grad) x.set_requires_grad();
         return x;

@@ -84,15 +84,15 @@ py::object to_dlpack(const Tensor& x) {
 
 Tensor from_capsule(const py::object& capsule) {
   if (!PyCapsule_IsValid(capsule.ptr(), dlpack::kFresh))
-    throw py::value_error(
+    throw ConfigError(
         "from_dlpack: expected an object with __dlpack__, or its capsule that nobody has used "
         "yet.");
   auto* managed =
       static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::kFresh));
   const dlpack::View& v = managed->view;
   if (v.device.type != dlpack::kCpu)
-    throw py::value_error("from_dlpack: the tensor is not in the CPU's memory (device type " +
-                          std::to_string(v.device.type) + ").");
+    throw ConfigError("from_dlpack: the tensor is not in the CPU's memory (device type " +
+                      std::to_string(v.device.type) + ").");
   const DType dtype = dtype_of_code(v.dtype);
   Layout layout;
   int64_t last = 0;  // the farthest element
@@ -103,12 +103,12 @@ Tensor from_capsule(const py::object& capsule) {
     layout.strides[i] = v.strides ? v.strides[i] : step;
     step *= v.shape[i];
     if (layout.strides[i] < 0)
-      throw py::value_error("from_dlpack: negative strides are not ours. Hint: copy it first.");
+      throw ConfigError("from_dlpack: negative strides are not ours. Hint: copy it first.");
     last += std::max<int64_t>(v.shape[i] - 1, 0) * layout.strides[i];
   }
   char* data = static_cast<char*>(v.data) + v.byte_offset;
   if (reinterpret_cast<uintptr_t>(data) % item_size(dtype) != 0)
-    throw py::value_error("from_dlpack: the elements are not aligned.");
+    throw ConfigError("from_dlpack: the elements are not aligned.");
   PyCapsule_SetName(capsule.ptr(), dlpack::kUsed);  // from here on it is ours to end
   const auto drop = [](void* held) {
     if (!Py_IsInitialized()) return;

@@ -104,14 +104,14 @@ class Walk {
     } else if (PySlice_Check(item.ptr())) {
       Py_ssize_t start, stop, step;
       if (PySlice_Unpack(item.ptr(), &start, &stop, &step) < 0) throw py::error_already_set();
-      if (step < 1) throw py::value_error("index: the step of a slice must be positive.");
+      if (step < 1) throw ConfigError("index: the step of a slice must be positive.");
       PySlice_AdjustIndices(view.shape()[dim_], &start, &stop, step);
       if (start != 0 || stop != view.shape()[dim_] || step != 1)
         view = view.slice(dim_, start, std::max(start, stop), step);
       ++dim_;
     } else if (!PyIndex_Check(item.ptr())) {
-      throw py::type_error("index: " + py::repr(item).cast<std::string>() +
-                           " is no int, slice, None, ..., list or tensor.");
+      throw DTypeError("index: " + py::repr(item).cast<std::string>() +
+                       " is no int, slice, None, ..., list or tensor.");
     } else {
       view = view.select(dim_, int_from(item));
     }
@@ -320,7 +320,7 @@ void bind_indexing(Api& api) {
   api.tensor.def("__setitem__", &set_item);
   api.module.def("_places", &places_of, py::arg("mask"));
   api.tensor.def("__iter__", [](const Tensor& x) {
-    if (x.dim() == 0) throw py::type_error("a 0-d tensor has no elements to go through");
+    if (x.dim() == 0) throw DTypeError("a 0-d tensor has no elements to go through");
     py::list slices;
     for (int64_t i = 0; i < x.shape()[0]; ++i) slices.append(py::cast(x.select(0, i)));
     return py::iter(slices);

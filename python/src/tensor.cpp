@@ -47,7 +47,7 @@ struct PythonHook {
 };
 
 int64_t whole_number(const Tensor& x) {
-  if (is_floating(x.dtype())) throw py::type_error("a floating tensor is no index");
+  if (is_floating(x.dtype())) throw DTypeError("a floating tensor is no index");
   return x.item_as_int();
 }
 
@@ -81,7 +81,7 @@ void bind_what_it_is(TensorClass& c) {
         "Whether both are handles of one tensor (Python's `is` compares the handles).");
   c.def("__hash__", [](const Tensor& x) { return reinterpret_cast<uintptr_t>(x.base()) >> 4; });
   c.def("__len__", [](const Tensor& x) {
-    if (x.dim() == 0) throw py::type_error("len() of a 0-d tensor");
+    if (x.dim() == 0) throw DTypeError("len() of a 0-d tensor");
     return x.shape()[0];
   });
   c.def("__repr__", [](const Tensor& x) {
@@ -100,8 +100,8 @@ void bind_values(TensorClass& c) {
   c.def("__index__", &whole_number);
   c.def("__bool__", [](const Tensor& x) {
     if (x.numel() != 1)
-      throw py::value_error("the truth of a tensor of shape " + x.shape().str() +
-                            " is ambiguous. Hint: compare, then any() or all().");
+      throw ConfigError("the truth of a tensor of shape " + x.shape().str() +
+                        " is ambiguous. Hint: compare, then any() or all().");
     return x.item() != 0;
   });
 }
@@ -179,8 +179,8 @@ Tensor convert(const Tensor& x, const py::args& args, const py::kwargs& kwargs) 
     } else if (py::isinstance<Tensor>(a)) {
       dtype = a.cast<const Tensor&>().dtype();
     } else if (!a.is_none() && py::str(a).cast<std::string>() != "cpu") {
-      throw py::value_error("to: expected a dtype, a tensor or the device 'cpu'; got " +
-                            py::repr(a).cast<std::string>() + ".");
+      throw ConfigError("to: expected a dtype, a tensor or the device 'cpu'; got " +
+                        py::repr(a).cast<std::string>() + ".");
     }
   };
   for (py::handle a : args) take(a);

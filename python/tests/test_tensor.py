@@ -134,6 +134,45 @@ class Operators(TestCase):
         self.assertIs(tt.tensor(True).item(), True)
         self.assertIsInstance(tt.tensor(3).item(), int)
 
+    def test_numbers_are_formatted_and_other_tensors_are_not(self):
+        self.assertEqual(f"{tt.tensor(1.5):.2f} {tt.tensor(7):>3d}", "1.50   7")
+        self.assertEqual(f"{tt.tensor(2.0)}", "2.0")
+        self.assertEqual(f"{tt.ones(2)}", str(tt.ones(2)))
+        with self.assertRaises(TypeError):
+            f"{tt.ones(2):.2f}"
+
+    def test_whole_numbers_outside_of_int64_are_refused(self):
+        self.assertEqual(tt.tensor([2**63 - 1, -(2**63)]).tolist(), [2**63 - 1, -(2**63)])
+        for number in (2**70, -(2**63) - 1, 10**400, np.uint64(2**63)):
+            with self.assertRaisesRegex(ValueError, "is outside of int64"):
+                tt.tensor([number])
+        self.assertEqual(tt.tensor([float(2**70)]).item(), 2.0**70)
+
+    def test_every_refusal_is_an_error_of_ours(self):
+        a = np.arange(4.0)
+        refused = [
+            (ValueError, lambda: tt.from_numpy(a[::-1])),
+            (ValueError, lambda: tt.from_numpy(a.astype(">f8"))),
+            (TypeError, lambda: tt.from_numpy(a.astype("float16"))),
+            (TypeError, lambda: tt.from_numpy([1.0])),
+            (TypeError, lambda: tt.tensor(a.astype("float16"))),
+            (TypeError, lambda: tt.tensor(["a"])),
+            (ValueError, lambda: tt.tensor([[1, 2], [3]])),
+            (ValueError, lambda: tt.tensor([1], device="gpu")),
+            (TypeError, lambda: tt.ones(2, dtype=tt.bfloat16).numpy()),
+            (ValueError, lambda: tt.ones(4)[::-1]),
+            (TypeError, lambda: tt.ones(4)["a"]),
+            (ValueError, lambda: bool(tt.ones(2))),
+            (ValueError, lambda: tt.ones(2).to("gpu")),
+            (TypeError, lambda: len(tt.tensor(1.0))),
+            (TypeError, lambda: [10, 20][tt.tensor(1.0)]),
+        ]
+        for kind, call in refused:
+            with self.assertRaises(tt.Error) as caught:
+                call()
+            self.assertIsInstance(caught.exception, RuntimeError)
+            self.assertIsInstance(caught.exception, kind)
+
     def test_reductions(self):
         a = np.arange(24, dtype=np.float64).reshape(2, 3, 4) % 7
         x = tt.tensor(a)
