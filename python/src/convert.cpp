@@ -39,6 +39,11 @@ void take_number(py::handle o, Nested& into) {
   } else if (py::hasattr(o, "item")) {
     number = o.attr("item")();
   }
+  if (PyLong_Check(number.ptr()) && PyLong_AsDouble(number.ptr()) == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    throw ConfigError("tensor: " + py::repr(number).cast<std::string>().substr(0, 20) +
+                      ".. does not fit i64, nor f64.");
+  }
   const std::optional<Scalar> s = scalar_from(number);
   if (!s)
     throw DTypeError("tensor: " + py::repr(o).cast<std::string>() +
