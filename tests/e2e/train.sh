@@ -39,6 +39,18 @@ refused 'an unknown data set names the nearest' 2 "'digit' is unknown.*'digits'"
 refused 'a data set without its folder' 2 "did you mean 'idx:DIR'" data.name=idx:
 refused 'betas outside [0, 1)' 2 'betas' 'optim.betas=[0.9,1.5]'
 refused 'no end of the training' 2 'epochs' train.epochs=0
+refused 'a rate that is no number' 2 'schedule.min_lr: nan is out of range' schedule.name=cosine \
+  schedule.min_lr=nan
+refused 'a norm that is none' 2 'train.clip_norm: nan .*at least 0' train.clip_norm=nan
+refused 'a value to clip at that is none' 2 'train.clip_value: nan' train.clip_value=nan
+refused 'a memory of more than all' 2 'optim.alpha: 2 .*from 0 to 1' optim.name=rmsprop optim.alpha=2
+refused 'an eps below 0' 2 'optim.eps: -1 .*at least 0' optim.eps=-1
+refused 'more workers than can be meant' 2 'data.workers: 40000 is too large' data.workers=40000
+one_object 'as one object, too' '.exit_code == 2'
+run sh -c 'ulimit -v 1500000; exec "$@"' sh "$TITO" train "$mlp" --json data.workers=256 \
+  train.out=crowd
+expect 'workers that the system does not start' 2 'started [0-9]+ of 256 workers'
+check 'leave no folder' test ! -e crowd
 refused 'what is no setting' 2 "'lr' is no setting" lr
 refused 'layers that do not take the data' 2 'model.layers: 63 does not fit' 'model.layers=[63,10]'
 refused 'too few classes' 2 'model.layers: 9 does not fit' 'model.layers=[64,9]'

@@ -209,8 +209,10 @@ std::optional<T> Config::find(std::string_view key) const {
 template <class T>
 T Config::get(std::string_view key) const {
   std::optional<T> value = find<T>(key);
-  if (!value)
+  if (!value) {
+    reject_misspelt(key);
     raise<ConfigError>("{}: {} is missing, expected {}.", state_->name, key, kTypeName<T>);
+  }
   return std::move(*value);
 }
 
@@ -252,6 +254,13 @@ int64_t Config::get_at_least(std::string_view key, int64_t least, int64_t otherw
   return value;
 }
 
+int64_t Config::get_between(std::string_view key, int64_t least, int64_t most,
+                            int64_t otherwise) const {
+  const int64_t value = get_at_least(key, least, otherwise);
+  if (value > most) refuse(key, format_text("{} is too large, expected at most {}.", value, most));
+  return value;
+}
+
 int64_t Config::count_tables(std::string_view key) const {
   std::map<int64_t, const Entry*> found;
   const std::string prefix = std::string(key) + ".";
@@ -272,6 +281,15 @@ int64_t Config::count_tables(std::string_view key) const {
 void Config::refuse(std::string_view key, const std::string& why) const {
   const Entry* e = state_->find(key);
   raise<ConfigError>("{}: {}: {}", e ? e->place : state_->name, key, why);
+}
+
+void Config::reject_misspelt(std::string_view key) const {
+  const size_t name = key.rfind('.') + 1;  // 0 outside of tables
+  for (const Entry& e : state_->entries)
+    if (e.key.starts_with(key.substr(0, name)) && e.key.find('.', name) == e.key.npos &&
+        !state_->known.contains(e.key) && resembles(e.key.substr(name), key.substr(name)))
+      raise<ConfigError>("{}: unknown key '{}'. Hint: did you mean '{}', which is missing?",
+                         e.place, e.key, key);
 }
 
 void Config::reject_other_tables(const std::vector<std::string>& names) const {

@@ -48,11 +48,15 @@ class Config {
                      const std::string& otherwise) const;
   // An integer of at least `least`.
   int64_t get_at_least(std::string_view key, int64_t least, int64_t otherwise) const;
+  int64_t get_between(std::string_view key, int64_t least, int64_t most, int64_t otherwise) const;
 
   // How many tables a list [[key]] has; their keys are "key.0.name". ConfigError for a gap.
   int64_t count_tables(std::string_view key) const;
   // Refuses a value for a reason that only the reader knows: "PLACE: KEY: WHY".
   [[noreturn]] void refuse(std::string_view key, const std::string& why) const;
+  // For a key that is missing: ConfigError for one of its table that is not known (yet) and looks
+  // like it.
+  void reject_misspelt(std::string_view key) const;
   // ConfigError for a table, or a key outside of tables, that is none of `names`.
   void reject_other_tables(const std::vector<std::string>& names) const;
   // ConfigError for the first key (in the order of the places) that was given but never read; names

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tinytorch/config/layers.h"
+#include "tinytorch/config/numbers.h"
 #include "tinytorch/config/suggest.h"
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/random.h"
@@ -80,6 +81,10 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
   check(spec.in_channels == source.channels, "model.in_channels", spec.in_channels, source.channels,
         "channels");
   if (spec.name != "cnn") return;  // resnet20 takes images of any size
+  if (source.height / 4 != source.width / 4)
+    config.refuse("model.name", format_text("'cnn' takes square images, those of {} have {} x {} "
+                                            "pixels. Hint: mlp, resnet20 or [[model.layers]].",
+                                            source.name, source.height, source.width));
   for (const int64_t side : {source.height, source.width})
     check(spec.image_size / 4 == side / 4, "model.image_size", spec.image_size, side,
           "pixels a side");
@@ -108,6 +113,7 @@ data::ChannelStats given_stats(const Config& config) {
 data::DataSource read_data(Config& config, const std::string& run_tokenizer) {
   data::DataOptions options;
   const auto& names = data::dataset_names();
+  if (!config.has("data.name")) config.reject_misspelt("data.name");
   if (!config.has("data.name"))
     config.refuse("data.name", format_text("is missing. Known: {}.", joined(names)));
   const std::string name = config.get<std::string>("data.name");
@@ -174,7 +180,7 @@ nn::ModelSpec read_model(Config& config, const data::DataSource* source) {
     spec.n_embd = config.get_at_least("model.n_embd", 1, 128);
     spec.block_size = config.get_at_least("model.block_size", 1, 128);
     spec.bias = config.get<bool>("model.bias", true);
-    spec.dropout = config.get<double>("model.dropout", 0.0);
+    spec.dropout = read_number(config, "model.dropout", 0.0);
     spec.vocab_size = sizes.get("model.vocab_size", &data::DataSource::classes);
     if (spec.n_embd % spec.n_head != 0)
       config.refuse("model.n_head",
@@ -208,6 +214,9 @@ std::unique_ptr<DataLoader> make_test_loader(const Config& config, const data::D
 
 namespace {
 
+// More threads than any machine has cores to spare: a mistake, not a wish.
+constexpr int64_t kMostWorkers = 256;
+
 // [schedule], for a run of so many steps (0: not known).
 optim::Schedule read_schedule(const Config& config, int64_t steps) {
   optim::Schedule s;
@@ -216,20 +225,20 @@ optim::Schedule read_schedule(const Config& config, int64_t steps) {
   if (s.name == "cosine" || s.name == "one_cycle")
     s.total_steps = config.get_at_least("schedule.total_steps", 1, std::max<int64_t>(steps, 1));
   if (s.name == "cosine" || s.name == "plateau")
-    s.min_lr = config.get<double>("schedule.min_lr", 0.0);
+    s.min_lr = read_number(config, "schedule.min_lr", 0.0);
   if (s.name == "step")
     s.step_size = config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
   if (s.name == "multi_step")
     s.milestones = config.get<std::vector<int64_t>>(
-        "schedule.milestones",
-        {std::max<int64_t>(steps / 2, 1), std::max<int64_t>(3 * steps / 4, 1)});
-  if (s.name == "exponential") s.gamma = config.get<double>("schedule.gamma", 0.999);
+        "schedule.milestones", {std::max<int64_t>(steps / 2, 1),
+                                std::max<int64_t>(steps - steps / 4 - (steps % 4 != 0), 1)});
+  if (s.name == "exponential") s.gamma = read_number(config, "schedule.gamma", 0.999);
   if (s.name == "step" || s.name == "multi_step" || s.name == "plateau")
-    s.gamma = config.get<double>("schedule.gamma", 0.1);
+    s.gamma = read_number(config, "schedule.gamma", 0.1);
   if (s.name == "one_cycle") {
-    s.pct_start = config.get<double>("schedule.pct_start", 0.3);
-    s.div_factor = config.get<double>("schedule.div_factor", 25.0);
-    s.final_div_factor = config.get<double>("schedule.final_div_factor", 1e4);
+    s.pct_start = read_number(config, "schedule.pct_start", 0.3);
+    s.div_factor = read_number(config, "schedule.div_factor", 25.0);
+    s.final_div_factor = read_number(config, "schedule.final_div_factor", 1e4);
   }
   if (s.name == "plateau") s.patience = config.get_at_least("schedule.patience", 0, 10);
   return s;
@@ -254,7 +263,7 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   loader.batch_size = config.get_at_least("train.batch_size", 1, 64);
   loader.drop_last = config.get<bool>("train.drop_last", false);
   loader.shuffle = config.get<bool>("data.shuffle", true);
-  loader.workers = static_cast<int>(config.get_at_least("data.workers", 0, 0));
+  loader.workers = static_cast<int>(config.get_between("data.workers", 0, kMostWorkers, 0));
   loader.seed = seed;
   loader.dtype = read_dtype(config);
   e.train = std::make_unique<DataLoader>(e.source.train, loader);
@@ -263,11 +272,11 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   optim::TrainerOptions trainer;
   trainer.max_steps = config.get_at_least("train.max_steps", 0, 0);
   trainer.epochs = config.get_at_least("train.epochs", 0, trainer.max_steps > 0 ? 0 : 1);
-  trainer.clip_norm = config.get<double>("train.clip_norm", 0.0);
+  trainer.clip_norm = read_number(config, "train.clip_norm", 0.0);
   trainer.evaluate_every = config.get_at_least("train.evaluate_every", 0, 0);
   trainer.checkpoint_every = config.get_at_least("train.checkpoint_every", 0, 0);
   trainer.checkpoints = checkpoints;
-  trainer.clip_value = config.get<double>("train.clip_value", 0.0);
+  trainer.clip_value = read_number(config, "train.clip_value", 0.0);
   trainer.accumulate = config.get_at_least("train.accumulate", 1, 1);
   trainer.mixed_precision = config.choice("train.precision", {"f32", "bf16"}, "f32") == "bf16";
   trainer.winograd =

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "tinytorch/config/experiment.h"
+#include "tinytorch/config/numbers.h"
 #include "tinytorch/config/suggest.h"
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -24,6 +25,9 @@ namespace {
 
 using ModulePtr = std::shared_ptr<nn::Module>;
 
+constexpr const char* kFlattenHint =
+    " Hint: a layer of type \"Flatten\" comes between images and Linear layers.";
+
 // What a layer's builder sees: its table, and the shape of what comes in when that is known.
 class LayerConfig {
  public:
@@ -42,7 +46,7 @@ class LayerConfig {
     return config_.get<bool>(key(name), otherwise);
   }
   double number(const char* name, double otherwise) const {
-    return config_.get<double>(key(name), otherwise);
+    return read_number(config_, key(name), otherwise);
   }
   int64_t integer(const char* name, int64_t otherwise) const {
     return config_.get<int64_t>(key(name), otherwise);
@@ -59,7 +63,7 @@ class LayerConfig {
       if (config_.has(path) && config_.get<int64_t>(path) != there)
         config_.refuse(path,
                        format_text("is {}, but this layer's input has shape {}.{}",
-                                   config_.get<int64_t>(path), input_->str(), flatten_hint()));
+                                   config_.get<int64_t>(path), input_->str(), hint_for(name)));
       config_.set_default(path, there);
     }
     return size(name);
@@ -72,16 +76,20 @@ class LayerConfig {
   [[noreturn]] void refuse(const char* name, const std::string& why) const {
     config_.refuse(key(name), why);
   }
-  std::string flatten_hint() const {
-    return input_ && input_->rank() == 4
-               ? " Hint: a layer of type \"Flatten\" comes between images and Linear layers."
-               : "";
-  }
 
  private:
+  // Of what is probably meant where a size does not fit.
+  std::string hint_for(std::string_view name) const {
+    return name == "in_features" && input_->rank() == 4
+               ? kFlattenHint
+               : format_text(" Hint: leave {} out, and it follows from the input.", name);
+  }
   int64_t at_least(const char* name, int64_t least) const {
     const std::string path = key(name);
-    if (!config_.has(path)) config_.refuse(path, "is missing, expected an integer.");
+    if (!config_.has(path)) {
+      config_.reject_misspelt(path);
+      config_.refuse(path, "is missing, expected an integer.");
+    }
     return config_.get_at_least(path, least, least);
   }
   Config& config_;
@@ -166,8 +174,6 @@ ModulePtr recurrent(const LayerConfig& c) {
   const int64_t in = c.input_size("input_size", -1), hidden = c.size("hidden_size");
   o.num_layers = c.size("num_layers", 1), o.bias = c.flag("bias", true);
   o.dropout = c.number("dropout", 0);
-  if (!(o.dropout >= 0 && o.dropout <= 1))
-    c.refuse("dropout", format_text("{} is no probability.", o.dropout));
   o.bidirectional = c.flag("bidirectional", false);
   o.batch_first = true;
   if constexpr (std::is_same_v<Layer, nn::RNN>)
@@ -186,8 +192,6 @@ ModulePtr multihead_attention(const LayerConfig& c) {
   if (features % heads != 0)
     c.refuse("num_heads", format_text("{} heads cannot share {} features.", heads, features));
   o.dropout = c.number("dropout", 0), o.bias = c.flag("bias", true);
-  if (!(o.dropout >= 0 && o.dropout <= 1))
-    c.refuse("dropout", format_text("{} is no probability.", o.dropout));
   o.batch_first = true;
   return nn::make<nn::MultiheadAttention>(features, heads, o);
 }
@@ -228,9 +232,7 @@ ModulePtr softplus(const LayerConfig& c) {
 }
 
 ModulePtr dropout(const LayerConfig& c) {
-  const double p = c.number("p", 0.5);
-  if (!(p >= 0 && p <= 1)) c.refuse("p", format_text("{} is no probability.", p));
-  return nn::make<nn::Dropout>(p);
+  return nn::make<nn::Dropout>(c.number("p", 0.5));
 }
 
 ModulePtr flatten(const LayerConfig& c) {
@@ -331,6 +333,28 @@ std::vector<std::string> layer_types() {
   return names;
 }
 
+namespace {
+
+// Tokens go into an Embedding that has a row for each, and nothing else does.
+void check_first_layer(Config& config, const data::DataSource& source) {
+  const bool tokens = layers_take_tokens(config);
+  if (tokens != source.is_text())
+    config.refuse("model.layers.0.type",
+                  tokens ? format_text("an Embedding takes tokens, {} has images.", source.name)
+                         : format_text("{} is text, whose tokens only an Embedding takes. Hint: "
+                                       "begin with a layer of type \"Embedding\".",
+                                       source.name));
+  if (!tokens) return;
+  const char* key = "model.layers.0.num_embeddings";
+  config.set_default(key, source.classes);
+  if (const auto rows = config.get<int64_t>(key); rows < source.classes)
+    config.refuse(key, format_text("{} does not fit {}, which has {} tokens. Hint: leave it out, "
+                                   "and it follows from the data.",
+                                   rows, source.name, source.classes));
+}
+
+}  // namespace
+
 ModulePtr make_layers(Config& config, const data::DataSource* source) {
   const int64_t count = config.count_tables("model.layers");
   data::DataSource loaded;
@@ -345,8 +369,7 @@ ModulePtr make_layers(Config& config, const data::DataSource* source) {
                     format_text("does not fit {}, whose samples have shape [{}]. Hint: leave it "
                                 "out, and it follows from the data.",
                                 source->name, joined(shape)));
-    if (source->is_text() && layers_take_tokens(config))
-      config.set_default("model.layers.0.num_embeddings", source->classes);
+    check_first_layer(config, *source);
   }
   const NoGrad no_grad;
   const auto stack = std::make_shared<Stack>();
@@ -369,18 +392,15 @@ ModulePtr make_layers(Config& config, const data::DataSource* source) {
   stack->train();
   if (source) {
     const int64_t classes = source->classes;
-    Shape wanted = {1, classes};
-    if (source->is_text()) wanted = {1, x.dim() > 1 ? x.size(1) : 0, classes};
-    bool fits = x.dim() == wanted.rank() && x.size(-1) >= classes;
-    if (source->is_text()) fits = fits && x.size(1) == sample_of(config).size(1);
+    const bool text = source->is_text();  // logits for each token
+    const Shape wanted = text ? Shape{1, sample_of(config).size(1), classes} : Shape{1, classes};
+    const bool fits =
+        x.dim() == wanted.rank() && x.size(-1) >= classes && (!text || x.size(1) == wanted[1]);
     if (!fits)
-      config.refuse(format_text("model.layers.{}.type", count - 1),
-                    format_text("the last layer gives {} for one sample, {} wants {}.{}",
-                                x.shape().str(), source->name, wanted.str(),
-                                x.dim() == 4 || x.dim() == 3
-                                    ? " Hint: a layer of type \"Flatten\" comes between images and "
-                                      "Linear layers."
-                                    : ""));
+      config.refuse(
+          format_text("model.layers.{}.type", count - 1),
+          format_text("the last layer gives {} for one sample, {} wants {}.{}", x.shape().str(),
+                      source->name, wanted.str(), !text && x.dim() > 2 ? kFlattenHint : ""));
   }
   return stack;
 }

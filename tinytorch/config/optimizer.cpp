@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "tinytorch/config/experiment.h"
+#include "tinytorch/config/numbers.h"
 #include "tinytorch/core/format.h"
 
 namespace tinytorch {
@@ -15,13 +16,14 @@ class Table {
   Table(const Config& config, std::string prefix) : config_(config), prefix_(std::move(prefix)) {}
   std::string key(const char* name) const { return prefix_ + name; }
   void read(const char* name, double& value) const {
-    value = config_.get<double>(key(name), value);
+    value = read_number(config_, key(name), value);
   }
   void read(const char* name, bool& value) const { value = config_.get<bool>(key(name), value); }
   void read_betas(double& beta1, double& beta2) const {
     const auto betas = config_.get<std::vector<double>>(key("betas"), {beta1, beta2});
     if (betas.size() != 2)
       config_.refuse(key("betas"), "must be two numbers, such as [0.9, 0.999]");
+    for (const double beta : betas) check_number(config_, key("betas"), beta);
     std::tie(beta1, beta2) = std::pair(betas[0], betas[1]);
   }
 

@@ -71,4 +71,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
+bool resembles(std::string_view name, std::string_view other) {
+  return distance(lower(name), lower(other)) <= (std::min(name.size(), other.size()) < 5 ? 1 : 2);
+}
+
 }  // namespace tinytorch

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 
 #include "tinytorch/core/format.h"
@@ -136,10 +137,27 @@ DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, LoaderOptions opt
   // One slot more than may wait: the batch that the caller holds.
   const int64_t waiting = int64_t{options_.workers} * options_.prefetch;
   slots_ = std::vector<Slot>(static_cast<size_t>(std::min(waiting, batches_) + 1));
-  for (int i = 0; i < options_.workers; ++i) workers_->threads.emplace_back([this] { work(); });
+  start_workers();
+}
+
+void DataLoader::start_workers() {
+  try {
+    for (int i = 0; i < options_.workers; ++i) workers_->threads.emplace_back([this] { work(); });
+  } catch (const std::system_error& e) {
+    const size_t started = workers_->threads.size();
+    stop_workers();
+    raise<ConfigError>(
+        "DataLoader: the system started {} of {} workers: {}. Hint: fewer workers; more than the "
+        "machine has cores bring nothing.",
+        started, options_.workers, e.code().message());
+  }
 }
 
 DataLoader::~DataLoader() {
+  stop_workers();
+}
+
+void DataLoader::stop_workers() {
   {
     std::lock_guard lock(workers_->mutex);
     stop_ = true;

@@ -135,6 +135,8 @@ class DataLoader {
   void start_epoch();
   void stop_filling();
   void work();
+  void start_workers();  // ConfigError when the system does not give so many threads
+  void stop_workers();
 
   std::shared_ptr<const Dataset> dataset_;
   LoaderOptions options_;

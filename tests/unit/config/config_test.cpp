@@ -170,6 +170,20 @@ TEST(Config, ChoicesAndBounds) {
   EXPECT_EQ(error_of([&] { c.get_at_least("size", 1, 64); }),
             "e.toml:2:1: size: 0 is too small, expected at least 1.");
   EXPECT_EQ(c.get_at_least("other", 1, 64), 64);
+  EXPECT_EQ(error_of([&] { c.get_between("size", -9, -1, -2); }),
+            "e.toml:2:1: size: 0 is too large, expected at most -1.");
+}
+
+TEST(Config, AMissingKeyNamesTheOneThatIsMeant) {
+  const Config c = Config::parse("[a]\nout_chanels = 4\nstride = 2\n[b]\nout_channels = 1\n", "e");
+  EXPECT_EQ(error_of([&] { c.get<int64_t>("a.out_channels"); }),
+            "e:2:1: unknown key 'a.out_chanels'. Hint: did you mean 'a.out_channels', which is "
+            "missing?");
+  EXPECT_EQ(error_of([&] { c.get<int64_t>("a.kernel_size"); }),
+            "e: a.kernel_size is missing, expected an integer.");
+  c.get<int64_t>("a.out_chanels");  // now it is known
+  EXPECT_EQ(error_of([&] { c.get<int64_t>("a.out_channels"); }),
+            "e: a.out_channels is missing, expected an integer.");
 }
 
 TEST(Config, DumpHoldsDefaultsAndReadsBackTheSame) {

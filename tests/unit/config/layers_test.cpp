@@ -111,6 +111,69 @@ TEST(Layers, ErrorsNameTheLayerAndWhatToDo) {
             std::string::npos);
 }
 
+// Of data that are never loaded: samples of that shape.
+std::string error_on(const data::DataSource& source, const std::string& layers) {
+  Config config = Config::parse(layers, "e.toml");
+  try {
+    make_layers(config, &source);
+  } catch (const ConfigError& e) {
+    return e.what();
+  }
+  return "(no error)";
+}
+
+TEST(Layers, ThatDoNotFitTheDataAreRefusedBeforeTheyTrain) {
+  data::DataSource text;
+  text.name = "persuasion", text.classes = 75;
+  text.tokenizer = std::make_shared<data::CharTokenizer>(data::CharTokenizer::train("abc"));
+  const std::string block = "[model]\nblock_size = 16\n",
+                    embedding = "[[model.layers]]\ntype = 'Embedding'\nembedding_dim = 8\n",
+                    conv = "[[model.layers]]\ntype='Conv1d'\nout_channels=8\nkernel_size=1\n",
+                    linear = "[[model.layers]]\ntype = 'Linear'\n";
+  EXPECT_EQ(error_on(text, block + embedding + linear), "(no error)");
+  EXPECT_NE(error_on(text, block + embedding + conv + linear)
+                .find("gives [1, 8, 75] for one sample, persuasion wants [1, 16, 75]."),
+            std::string::npos);
+  EXPECT_NE(error_on(text, linear).find("model.layers.0.type: persuasion is text, whose tokens"),
+            std::string::npos);
+  EXPECT_NE(error_on(text, block + embedding + "num_embeddings = 10\n" + linear)
+                .find("num_embeddings: 10 does not fit persuasion, which has 75 tokens"),
+            std::string::npos);
+
+  data::DataSource images;
+  images.name = "digits", images.classes = 10;
+  images.channels = 1, images.height = images.width = 8;
+  EXPECT_NE(error_on(images, embedding + "num_embeddings = 10\n")
+                .find("an Embedding takes tokens, digits has images"),
+            std::string::npos);
+  const std::string conv2d = "[[model.layers]]\ntype='Conv2d'\nout_channels=4\nkernel_size=3\n";
+  const std::string wrong = error_on(images, conv2d + "in_channels = 3\n");
+  EXPECT_NE(wrong.find("in_channels: is 3, but this layer's input has shape [1, 1, 8, 8]. Hint: "
+                       "leave in_channels out"),
+            std::string::npos)
+      << wrong;
+  EXPECT_NE(error_on(images, conv2d + linear + "in_features = 144\n").find("\"Flatten\""),
+            std::string::npos);
+  EXPECT_NE(error_on(images, conv2d).find("\"Flatten\""), std::string::npos);
+  EXPECT_NE(error_on(images, "[[model.layers]]\ntype='Conv2d'\nout_chanels=4\nkernel_size=3\n")
+                .find("unknown key 'model.layers.0.out_chanels'. Hint: did you mean "
+                      "'model.layers.0.out_channels', which is missing?"),
+            std::string::npos);
+}
+
+TEST(Layers, OfTheReadyCnnTakeSquareImages) {
+  data::DataSource wide;
+  wide.name = "wide", wide.classes = 10, wide.channels = 1, wide.height = 12, wide.width = 16;
+  Config config = Config::parse("[model]\nname = 'cnn'\n", "e.toml");
+  try {
+    read_model(config, &wide);
+    ADD_FAILURE() << "no error";
+  } catch (const ConfigError& e) {
+    EXPECT_NE(std::string(e.what()).find("those of wide have 12 x 16 pixels"), std::string::npos)
+        << e.what();
+  }
+}
+
 // Each in a stack that leaves out what follows from the input; names and sizes of parameters show
 // that its arguments arrived.
 TEST(Layers, SequencesNormsAndActivations) {

@@ -26,6 +26,14 @@ TEST(Suggest, ASwapOfNeighboursIsOneEdit) {
   EXPECT_EQ(nearest_name("from", {"fr", "form"}), "form");
 }
 
+TEST(Suggest, WhatIsMeantResembles) {
+  EXPECT_TRUE(resembles("out_chanels", "out_channels"));
+  EXPECT_TRUE(resembles("hidden", "hidden_size"));
+  EXPECT_TRUE(resembles("nmae", "name"));
+  EXPECT_FALSE(resembles("in_channels", "out_channels"));
+  EXPECT_FALSE(resembles("bias", "type"));
+}
+
 TEST(Suggest, EmptyOnlyWithoutCandidates) {
   EXPECT_EQ(nearest_name("x", {}), "");
   EXPECT_EQ(nearest_name("", {"lr"}), "lr");
