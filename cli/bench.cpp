@@ -272,11 +272,23 @@ int run_curves(const Args& args, int threads, double seconds) {
   return kOk;
 }
 
+// Options that would be ignored beside one another.
+void check_modes(const Args& args) {
+  const std::pair<const char*, const char*> apart[] = {
+      {"--steps", "--curves"},     {"--steps", "--vs"},          {"--curves", "--vs"},
+      {"--steps", "--operations"}, {"--curves", "--operations"}, {"--curves", "--workloads"},
+  };
+  for (const auto& [one, other] : apart)
+    if (args.has(one) && args.has(other))
+      throw ConfigError(fmt::format("bench: {} and {} do not go together.", one, other));
+  if (args.has("--unfused") && !args.has("--worker"))
+    throw ConfigError("bench: --unfused goes with --worker.");
+}
+
 int run(const Args& args) {
-  const int64_t threads = args.integer("--threads", num_threads());
-  if (threads < 1 || threads > 1024)
-    throw ConfigError(fmt::format("--threads takes a number from 1 to 1024, not {}.", threads));
-  set_num_threads(static_cast<int>(threads));
+  check_modes(args);
+  const int threads = args.threads();
+  set_num_threads(threads);
   if (args.has("--worker")) {
     if (args.has("--unfused")) nn::set_fusion(false);
     bench::serve(bench::find_workload(args.text("--worker")));
@@ -285,8 +297,8 @@ int run(const Args& args) {
   const double seconds = args.number("--seconds", 2);
   if (!(seconds > 0 && seconds <= 600))
     throw ConfigError("--seconds takes a time of up to 600 seconds a workload.");
-  if (args.has("--steps")) return run_steps(args, static_cast<int>(threads), seconds);
-  if (args.has("--curves")) return run_curves(args, static_cast<int>(threads), seconds / 4);
+  if (args.has("--steps")) return run_steps(args, threads, seconds);
+  if (args.has("--curves")) return run_curves(args, threads, seconds / 4);
   const std::string opponent = args.text("--vs");
   if (args.has("--vs") && opponent != "peers" && opponent != "f32")
     throw ConfigError("--vs takes the word peers or f32, not '" + opponent + "'.");
@@ -303,7 +315,7 @@ int run(const Args& args) {
   }
 
   // Beside the peers one thread and two, on any machine: kernels and threading show apart.
-  std::vector<int> counts = {static_cast<int>(threads)};
+  std::vector<int> counts = {threads};
   if (vs_peers && !args.has("--threads"))
     counts = probe_machine().cores > 1 ? std::vector<int>{1, 2} : std::vector<int>{1};
   std::vector<MachineLimits> limits;

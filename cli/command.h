@@ -49,6 +49,7 @@ class Args {
   bool json() const { return has("--json"); }
   std::string text(const std::string& name, const std::string& fallback = "") const;
   int64_t integer(const std::string& name, int64_t fallback) const;  // ConfigError if it is none
+  int threads() const;                                               // of --threads; the same
   double number(const std::string& name, double fallback) const;     // ConfigError if it is none
   std::vector<std::string> list(const std::string& name) const;      // a repeated positional
 

@@ -14,7 +14,7 @@ namespace {
 
 int run(const Args& args) {
   const RunFolder folder = RunFolder::open(args.text("RUN_DIR"));
-  Config config = Config::load(folder.config_file());
+  Config config = folder.load_config();
   const data::DataSource source = read_data(config, folder.tokenizer());
   const auto model = make_model(config, &source);
   const optim::Progress progress =

@@ -58,13 +58,13 @@ void show(const std::string& text) {
 }
 
 int run(const Args& args) {
-  const nn::SamplingOptions options = sampling(args);
+  nn::SamplingOptions options = sampling(args);
   const int64_t count = at_least(args, "--max-tokens", 0, 500);
   const InferenceMode inference(weights(args.text("--weights", "f32")));
   Generator generator(static_cast<uint64_t>(at_least(args, "--seed", 0, 0)));
-  if (args.has("--threads")) set_num_threads(static_cast<int>(args.integer("--threads", 1)));
+  if (args.has("--threads")) set_num_threads(args.threads());
   const RunFolder folder = RunFolder::open(args.text("RUN"));
-  Config config = Config::load(folder.config_file());
+  Config config = folder.load_config();
   const auto module = make_model(config);
   auto* model = dynamic_cast<nn::Gpt*>(module.get());
   if (!model)
@@ -75,6 +75,8 @@ int run(const Args& args) {
   if (tokenizer->size() > model->spec().vocab_size)
     throw IoError(fmt::format("{}: has {} tokens, the model {}.", folder.tokenizer(),
                               tokenizer->size(), model->spec().vocab_size));
+  // A model may have room for more tokens than its tokenizer knows.
+  options.vocab_size = tokenizer->size();
   optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
 
   const std::string prompt = args.text("--prompt", "\n");
@@ -84,10 +86,6 @@ int run(const Args& args) {
   const auto began = std::chrono::steady_clock::now();
   const std::vector<int64_t> tokens =
       nn::generate(*model, start, count, options, generator, [&](int64_t token) {
-        // A model may have room for more tokens than its tokenizer knows.
-        if (token >= tokenizer->size())
-          throw IoError(fmt::format("{}: the model says {}, which is none of its {} tokens.",
-                                    folder.tokenizer(), token, tokenizer->size()));
         if (!args.json()) show(tokenizer->text(token));
         return !interrupted();
       });

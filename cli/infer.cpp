@@ -65,7 +65,7 @@ int run(const Args& args) {
   const std::string what = args.text("RUN_DIR_OR_CONFIG"), weights = args.text("--weights");
   if (!args.has("--input") || !args.has("--output"))
     throw ConfigError("infer: --input X.npy and --output Y.npy are needed.");
-  if (args.has("--threads")) set_num_threads(static_cast<int>(args.integer("--threads", 1)));
+  if (args.has("--threads")) set_num_threads(args.threads());
   if (what.ends_with(".onnx")) return infer_onnx(args);
   const bool is_run = std::filesystem::is_directory(what);
   if (!std::filesystem::exists(what))
@@ -74,7 +74,7 @@ int run(const Args& args) {
     throw ConfigError(
         "infer: a config has no weights. Hint: --weights W.safetensors, or give the folder of a "
         "run.");
-  Config config = Config::load(is_run ? RunFolder::open(what).config_file() : what);
+  Config config = is_run ? RunFolder::open(what).load_config() : Config::load(what);
   const auto model = make_model(config);
   if (!weights.empty())
     model->load_state_dict(data::read_safetensors(weights).tensors);

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace tinytorch::cli {
 
@@ -13,7 +14,10 @@ volatile std::sig_atomic_t pending = 0;
 volatile std::sig_atomic_t deferred = 0;
 
 void on_interrupt(int) {
-  if (!deferred || pending) _exit(kInterrupted);
+  if (!deferred || pending) {
+    print_interrupted_json();
+    _exit(kInterrupted);
+  }
   pending = 1;
 }
 
@@ -23,7 +27,7 @@ void install_interrupt_handler() {
   struct sigaction action = {};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
 }
 
 InterruptScope::InterruptScope() {

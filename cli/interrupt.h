@@ -1,7 +1,8 @@
 #pragma once
-// Ctrl-C. By default it ends the tool at once with exit code 130. A command that has something to
-// finish (a checkpoint) holds an InterruptScope and asks interrupted() between steps; a second
-// Ctrl-C ends it at once all the same.
+// Ctrl-C, and SIGTERM alike. By default it ends the tool at once with exit code 130 and, with
+// --json, an object that says so. A command that has something to finish (a checkpoint) holds an
+// InterruptScope and asks interrupted() between steps; a second signal ends it at once all the
+// same.
 
 namespace tinytorch::cli {
 

@@ -113,7 +113,7 @@ onnx::ExportReport export_tokens(nn::Module& model, const onnx::ExportInput& inp
 int export_run(const std::string& run, const std::string& output, bool json) {
   if (output.empty()) throw ConfigError("onnx export: --output M.onnx is needed.");
   const RunFolder folder = RunFolder::open(run);
-  Config config = Config::load(folder.config_file());
+  Config config = folder.load_config();
   const auto model = make_model(config);
   optim::load_checkpoint(folder.best_checkpoint(), *model, nullptr);
   onnx::ExportInput input = input_of(config);

@@ -87,6 +87,9 @@ void print_markdown() {
 
 int run(const Args& args) {
   if (args.has("--markdown")) {
+    if (args.json() || args.has("NAME"))
+      throw ConfigError(fmt::format("ops: --markdown prints the whole table as a text, without {}.",
+                                    args.json() ? "--json" : "NAME"));
     print_markdown();
     return kOk;
   }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -15,8 +16,10 @@ namespace tinytorch::cli {
 
 namespace {
 
-int json_descriptor = STDOUT_FILENO;
-bool printed = false;
+// A signal's handler reads these.
+volatile std::sig_atomic_t json_descriptor = STDOUT_FILENO;
+volatile std::sig_atomic_t printed = 0;
+volatile std::sig_atomic_t owner = 0;  // the process whose object it is: no child of fork()
 
 }  // namespace
 
@@ -25,19 +28,21 @@ void reserve_stdout_for_json() {
   const int copy = dup(STDOUT_FILENO);
   if (copy < 0) throw IoError(std::string("standard output: ") + std::strerror(errno));
   dup2(STDERR_FILENO, STDOUT_FILENO);
+  owner = getpid();
   json_descriptor = copy;
 }
 
 void give_stdout_back() {
   std::fflush(stdout);
   if (json_descriptor != STDOUT_FILENO) dup2(json_descriptor, STDOUT_FILENO);
+  json_descriptor = STDOUT_FILENO;
 }
 
 void print_json(const Json& object) {
   // A text that is not UTF-8 (a file name) is shown with replacement characters.
   const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::fflush(stdout);
-  printed = true;
+  printed = 1;
   for (size_t done = 0; done < text.size();) {
     const ssize_t n = write(json_descriptor, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
@@ -47,7 +52,13 @@ void print_json(const Json& object) {
 }
 
 bool json_printed() {
-  return printed;
+  return printed != 0;
+}
+
+void print_interrupted_json() noexcept {
+  static constexpr char kText[] = "{\"error\":\"interrupted\",\"exit_code\":130}\n";
+  if (json_descriptor == STDOUT_FILENO || printed || owner != getpid()) return;
+  if (write(json_descriptor, kText, sizeof kText - 1) < 0) return;  // nobody is left to be told
 }
 
 bool is_terminal(FILE* stream) {

@@ -17,6 +17,8 @@ void give_stdout_back();  // for a command that hands over to another program
 // Prints the one object of this run. IoError when standard output cannot take it.
 void print_json(const Json& object);
 bool json_printed();
+// In a signal's handler: the object of a run that ends here, where there is none yet.
+void print_interrupted_json() noexcept;
 
 bool is_terminal(FILE* stream);
 bool use_color(FILE* stream);  // a terminal, NO_COLOR not set, TERM not "dumb"

@@ -4,9 +4,12 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
 #include <memory>
+#include <system_error>
 
 #include "tinytorch/config/suggest.h"
+#include "tinytorch/core/parallel.h"
 
 namespace tinytorch::cli {
 
@@ -63,6 +66,20 @@ std::vector<std::string> option_names(const Command& command) {
                     " --help");
 }
 
+// "--prompt --json": the value was forgotten, though the parser library takes the option for it.
+void refuse_option_as_value(const Command& command, const std::vector<std::string>& words) {
+  const std::vector<std::string> names = option_names(command);
+  for (size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
+    const auto takes_value = [&](const Option& o) { return o.value && words[i] == o.name; };
+    if (std::none_of(command.options.begin(), command.options.end(), takes_value)) continue;
+    const std::string& value = words[++i];
+    if (std::find(names.begin(), names.end(), value) != names.end())
+      throw ConfigError(std::string("tito ") + command.name + ": " + words[i - 1] +
+                        " needs a value before " + value + ". Hint: if that is the value, write " +
+                        words[i - 1] + "=" + value + ".");
+  }
+}
+
 }  // namespace
 
 Args parse(const Command& command, const std::vector<std::string>& words) {
@@ -83,6 +100,7 @@ Args parse(const Command& command, const std::vector<std::string>& words) {
     args.add("--help", {});
     return args;
   }
+  refuse_option_as_value(command, words);
   if (const auto extras = parser.app->remaining(); !extras.empty())
     refuse_extra(command, extras.front());
   if (!failure.empty())
@@ -104,9 +122,20 @@ int64_t Args::integer(const std::string& name, int64_t fallback) const {
   if (!has(name)) return fallback;
   const std::string word = text(name);
   int64_t value = 0;
-  if (!CLI::detail::lexical_cast(word, value))
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error == std::errc::result_out_of_range)
+    throw ConfigError(name + " takes a whole number of 64 bits, " + word + " does not fit.");
+  if (error != std::errc{} || end != word.data() + word.size())
     throw ConfigError(name + " takes a whole number, not '" + word + "'.");
   return value;
+}
+
+int Args::threads() const {
+  const int64_t count = integer("--threads", num_threads());
+  if (count < 1 || count > 1024)
+    throw ConfigError("--threads takes a number from 1 to 1024, not " + std::to_string(count) +
+                      ".");
+  return static_cast<int>(count);
 }
 
 double Args::number(const std::string& name, double fallback) const {

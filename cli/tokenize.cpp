@@ -35,6 +35,8 @@ int run(const Args& args) {
   if (args.has("--train") == args.has("--with"))
     throw ConfigError(
         "tokenize: give one of --with FOLDER (a tokenizer or a run) and --train char or bpe.");
+  if (args.has("--vocab-size") && args.text("--train") != "bpe")
+    throw ConfigError("tokenize: --vocab-size goes with --train bpe alone.");
   const std::string text = data::read_text(file);
   const auto tokenizer = args.has("--train") ? train(args, text) : load(args.text("--with"));
   std::vector<int32_t> ids;

@@ -13,8 +13,7 @@ namespace {
 int run(const Args& args) {
   std::vector<std::string> words = args.list("CONFIG");
   const std::string resume = args.text("--resume");
-  // The first word is the file unless it is an assignment; with --resume the run's own config
-  // counts.
+  // The first word is the file unless it is an assignment.
   std::string file;
   if (!words.empty() && words[0].find('=') == std::string::npos) {
     file = words[0];
@@ -24,7 +23,11 @@ int run(const Args& args) {
     throw ConfigError(
         "train: no CONFIG.toml is given. Example: tito train examples/digits-mlp.toml "
         "train.epochs=3");
-  Config config = Config::load(resume.empty() ? file : RunFolder::open(resume).config_file());
+  if (!file.empty() && !resume.empty())
+    throw ConfigError("train: " + file + " beside --resume " + resume +
+                      ": a run goes on with its own configuration. Hint: leave " + file +
+                      " out; key=value changes what may change.");
+  Config config = resume.empty() ? Config::load(file) : RunFolder::open(resume).load_config();
   if (resume.empty()) config.override_from_environment();
   for (const std::string& word : words) {
     if (!resume.empty() && word.starts_with("model."))

@@ -64,6 +64,12 @@ run "$TITO" bench --workloads a --threads 0
 expect 'no thread is a usage error' 2 'threads'
 run "$TITO" bench --workloads a --seconds never
 expect 'a time that is no number is a usage error' 2 'seconds'
+for options in '--steps --curves' '--steps --vs peers' '--curves --workloads a' \
+  '--operations --steps'; do
+  # shellcheck disable=SC2086
+  run "$TITO" bench $options --seconds 0.1
+  expect "bench $options: what would be ignored is refused" 2 'do not go together'
+done
 run "$TITO" bench --workloads a --vs friends
 expect 'an unknown opponent is a usage error' 2 "'friends'"
 

@@ -39,6 +39,26 @@ expect 'doctor succeeds' 0
 TINYTORCH_ISA=scalar run "$TITO" doctor
 check 'doctor says that the vector kernels are off' grep -q '^advice.*vector kernels' "$out"
 
+run "$TITO" ops --markdown --json
+expect 'a text and an object at once are refused' 2 'without --json'
+one_object 'by one object' '.exit_code == 2'
+"$TITO" doctor --json >"$out" 2>"$err" &
+pid=$!
+for _ in $(seq 100); do # until the script has become the tool
+  case $(readlink /proc/$pid/exe) in *tito) break ;; esac
+  sleep 0.05
+done
+sleep 0.2
+kill -INT $pid
+wait $pid
+code=$?
+if [ "$code" = 0 ]; then
+  skip 'Ctrl-C ends doctor' 'it was done before'
+else
+  expect 'Ctrl-C ends doctor' 130
+  one_object 'with one object' '.exit_code == 130 and .error == "interrupted"'
+fi
+
 run "$TITO" kernel
 expect 'an unknown command names the nearest' 2 "did you mean 'kernels'|Did you mean 'kernels'"
 run "$TITO" kernels --jsn

@@ -108,6 +108,16 @@ TINYTORCH_NUM_THREADS=1 train train.epochs=3 train.out=single schedule.name=cosi
   schedule.warmup_steps=10
 same_losses 'one thread gives the same losses' one single
 
+run "$TITO" train --resume one "$mlp"
+expect 'a configuration beside --resume is refused' 2 'digits-mlp.toml beside --resume one'
+cp -r one no-toml
+head -c 100 one/config.toml >no-toml/config.toml
+for command in eval 'train --resume' 'infer --input x.npy --output y.npy'; do
+  # shellcheck disable=SC2086
+  run "$TITO" $command no-toml
+  expect "$command: a damaged configuration of a run is a bad file" 4 "run 'no-toml' is damaged"
+done
+
 # --- settings ----------------------------------------------------------------------------------
 train train.out=2024 train.max_steps=30 train.epochs=9 optim.name=adamw optim.betas='[0.8,0.99]'
 one_object 'an override of text needs no quotes; max_steps ends first' \
@@ -240,6 +250,11 @@ generate gpt --prompt 'Anne ' --max-tokens 20 --temperature 0 --seed 2
 check 'temperature 0 is top-k 1' jq -e -s '.[0].tokens == .[1].tokens' "$out" greedy.json
 generate gpt --prompt 'Anne ' --max-tokens 20 --top-p 0.0001 --seed 3
 check 'and so is a small top-p' jq -e -s '.[0].tokens == .[1].tokens' "$out" greedy.json
+run "$TITO" train gpt.toml --json train.max_steps=2 train.out=roomy model.vocab_size=400
+expect 'a model with room for more tokens' 0
+generate roomy --max-tokens 200 --temperature 5
+expect 'says only those that its tokenizer has' 0
+one_object 'all of them' '.finished and (.completion | length == 200)'
 generate pairs --prompt 'naïve ☃' --max-tokens 8
 one_object 'byte pairs take any prompt' '.tokens | length == 8 and all(. < 300)'
 generate gpt --prompt '☃'
@@ -250,6 +265,17 @@ generate gpt --temperature -1
 expect 'a negative temperature' 2 'temperature -1'
 generate gpt --top-p 2
 expect 'a top-p above 1' 2 'top_p 2'
+generate gpt --top-k 99999999999999999999
+expect 'a number that does not fit' 2 'top-k.*99999999999999999999 does not fit'
+generate gpt --seed 18446744073709551615
+expect 'nor does this seed' 2 'seed.*18446744073709551615 does not fit'
+run "$TITO" generate gpt --prompt --json
+expect 'an option is no prompt' 2 '--prompt needs a value before --json'
+run "$TITO" generate gpt --prompt=--json --max-tokens 3
+expect 'but for one that is said to be' 0
+check 'the prompt' grep -q '^--json' "$out"
+run "$TITO" tokenize text.txt --train char --vocab-size 10
+expect 'characters are not counted' 2 'vocab-size goes with --train bpe'
 generate gpt --max-tokens -3
 expect 'a negative number of tokens' 2 'max-tokens -3'
 generate one

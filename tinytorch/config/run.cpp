@@ -78,6 +78,14 @@ std::string RunFolder::best_checkpoint() const {
   return best > 0 && fs::exists(path) ? path : last;
 }
 
+Config RunFolder::load_config() const {
+  try {
+    return Config::load(config_file());
+  } catch (const ConfigError& e) {  // the tool wrote it: no mistake of the user's
+    raise<IoError>("the configuration of the run '{}' is damaged: {}", path_, e.what());
+  }
+}
+
 void RunFolder::remove_if_unused() const {
   std::error_code not_empty;
   if (made_) fs::remove(path_, not_empty);

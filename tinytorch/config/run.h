@@ -20,6 +20,7 @@ class RunFolder {
   std::string checkpoints() const { return path_ + "/checkpoints"; }
   std::string tokenizer() const { return path_ + "/tokenizer"; }
   std::string config_file() const { return path_ + "/config.toml"; }
+  Config load_config() const;  // IoError when it is damaged
   std::string metrics_file() const { return path_ + "/metrics.jsonl"; }
   // The newest checkpoint, or empty. The best one (lowest evaluation loss): IoError when none.
   std::string last_checkpoint() const;

@@ -13,6 +13,8 @@ void check_sampling(const SamplingOptions& o) {
     raise<ConfigError>("generate: temperature {} must be 0 or more.", o.temperature);
   if (o.top_k < 0)
     raise<ConfigError>("generate: top_k {} must be 0 (all tokens) or more.", o.top_k);
+  if (o.vocab_size < 0)
+    raise<ConfigError>("generate: vocab_size {} must be 0 (all tokens) or more.", o.vocab_size);
   if (!(o.top_p > 0 && o.top_p <= 1))
     raise<ConfigError>("generate: top_p {} must be above 0 and at most 1.", o.top_p);
 }
@@ -20,6 +22,8 @@ void check_sampling(const SamplingOptions& o) {
 int64_t sample_token(std::span<const double> logits, const SamplingOptions& options,
                      Generator& generator) {
   check_sampling(options);
+  if (options.vocab_size > 0)
+    logits = logits.first(std::min(logits.size(), static_cast<size_t>(options.vocab_size)));
   const auto bad = [](double x) { return std::isnan(x) || x == INFINITY; };
   const auto best = std::max_element(logits.begin(), logits.end());
   if (best == logits.end() || !std::isfinite(*best) ||

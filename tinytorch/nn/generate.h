@@ -13,8 +13,9 @@ struct SamplingOptions {
   double temperature = 1;  // divides the logits; 0: always the likeliest token
   int64_t top_k = 0;       // only the k likeliest tokens; 0: all
   double top_p = 1;        // of these the likeliest that together have at least this probability
+  int64_t vocab_size = 0;  // only tokens below it, of a model that has room for more; 0: all
 };
-// ConfigError for a negative temperature or top_k and a top_p outside (0, 1].
+// ConfigError for a negative temperature, top_k or vocab_size and a top_p outside (0, 1].
 void check_sampling(const SamplingOptions& options);
 
 // Draws one token from logits (f64, one a token) with one number of the generator; with temperature

@@ -142,6 +142,12 @@ TEST(Generate, SamplingFollowsTheProbabilities) {
   expect_shares(shares({0, 1, 1}, {.temperature = 0}), {0, 1, 0});
 }
 
+TEST(Generate, TokensOutsideTheVocabularyAreNeverDrawn) {
+  expect_shares(shares({0, 0, 9}, {.vocab_size = 2}), {0.5, 0.5, 0});
+  expect_shares(shares({0, 1, NAN}, {.temperature = 0, .vocab_size = 2}), {0, 1, 0});
+  expect_shares(shares({1, 1}, {.vocab_size = 7}), {0.5, 0.5});
+}
+
 TEST(Generate, RefusesWhatCannotBe) {
   Generator generator;
   const std::vector<double> logits = {0, 1};
@@ -151,7 +157,8 @@ TEST(Generate, RefusesWhatCannotBe) {
                                                                  {.top_k = -1},
                                                                  {.top_p = 0},
                                                                  {.top_p = 1.5},
-                                                                 {.top_p = NAN}})
+                                                                 {.top_p = NAN},
+                                                                 {.vocab_size = -1}})
     EXPECT_THROW(sample_token(logits, bad, generator), ConfigError);
   for (const double x : {static_cast<double>(NAN), static_cast<double>(INFINITY)})
     EXPECT_THROW(sample_token(std::vector<double>{0, x}, {}, generator), Error);
