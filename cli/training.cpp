@@ -44,7 +44,7 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
 
   MetricsWriter metrics(folder.metrics_file(), trainer.progress().step);
   TrainingProgress progress(trainer.total_steps());
-  double last_loss = 0;
+  Json last_loss = nullptr;  // of this process
   trainer.add_callback({.on_step =
                             [&](const optim::StepReport& r) {
                               metrics.write(r);
@@ -65,6 +65,10 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
   progress.finish();
   const optim::Progress& p = trainer.progress();
   const optim::EvalReport& eval = trainer.last_eval();
+  // What was not measured is null.
+  const auto measured = [](bool is, double value) { return is ? Json(value) : Json(nullptr); };
+  const bool evaluated = eval.step > 0, has_best = p.best_step > 0;
+  const double seconds = trainer.train_seconds();
   result.report = {{"run_dir", folder.path()},
                    {"model", config.get<std::string>("model.name")},
                    {"dataset", e.source.name},
@@ -74,16 +78,14 @@ TrainingResult run_training(Config& config, const RunFolder& folder, bool resume
                    {"steps", p.step},
                    {"epochs", p.epoch},
                    {"train_loss", last_loss},
-                   {"test_loss", eval.loss},
-                   {"test_accuracy", eval.accuracy},
+                   {"test_loss", measured(evaluated, eval.loss)},
+                   {"test_accuracy", measured(evaluated, eval.accuracy)},
                    {"best_step", p.best_step},
-                   {"best_test_loss", p.best_loss},
-                   {"best_test_accuracy", p.best_accuracy},
-                   {"train_seconds", trainer.train_seconds()},
+                   {"best_test_loss", measured(has_best, p.best_loss)},
+                   {"best_test_accuracy", measured(has_best, p.best_accuracy)},
+                   {"train_seconds", seconds},
                    {"samples_per_second",
-                    trainer.train_seconds() > 0
-                        ? static_cast<double>(trainer.samples_seen()) / trainer.train_seconds()
-                        : 0},
+                    measured(seconds > 0, static_cast<double>(trainer.samples_seen()) / seconds)},
                    {"peak_memory_bytes", peak_memory_bytes()},
                    {"threads", num_threads()},
                    {"finished", result.finished}};

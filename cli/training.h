@@ -12,7 +12,7 @@ namespace tinytorch::cli {
 // and demo share. `resume`: continue from the newest checkpoint, if there is one.
 struct TrainingResult {
   bool finished = true;  // false: interrupted, resumable
-  Json report;           // the object of --json
+  Json report;           // the object of --json; null is what this process has not measured
 };
 TrainingResult run_training(Config& config, const RunFolder& folder, bool resume);
 

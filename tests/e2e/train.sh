@@ -64,6 +64,10 @@ one_object 'an error is one object, too' '.exit_code == 4 and (.error | length >
 check 'a refused experiment leaves no folder' sh -c '! ls runs 2>/dev/null | grep .'
 refused 'a learning rate that explodes is named' 1 'loss of step .* is (nan|inf)' optim.lr=1e30 \
   optim.name=sgd train.out=explodes
+refused 'a test loss that explodes is, too' 1 'test loss after step 1 is (nan|inf).*optim.lr' \
+  optim.lr=1e30 optim.name=sgd train.max_steps=1 train.out=explodes-last
+one_object 'as an error' '.exit_code == 1'
+check 'and nothing that cannot be read is written' sh -c '! ls explodes-last/checkpoints 2>/dev/null'
 run "$TITO" train nowhere.toml
 expect 'a missing configuration' 4 'nowhere.toml: cannot be read'
 run "$TITO" train
@@ -126,6 +130,11 @@ train train.out=epochs train.max_steps=30 train.epochs=1
 one_object 'or epochs do' '.steps == 23'
 TINYTORCH__TRAIN__MAX_STEPS=4 train train.out=environment
 one_object 'the environment sets a key, too' '.steps == 4'
+"$TITO" train "$mlp" --json train.epochs=9223372036854775807 train.batch_size=60 train.patience=1 \
+  train.out=long optim.lr=0.5 >"$out" 2>"$err"
+code=$?
+expect 'more epochs than steps can be counted' 0
+one_object 'run until patience ends them' '.steps > 20 and .test_loss > 0'
 train train.out=last train.epochs=1 train.batch_size=100
 one_object 'a last batch that is not full counts' '.steps == 15'
 train train.out=dropped train.epochs=1 train.batch_size=100 train.drop_last=true
@@ -309,7 +318,13 @@ one_object 'and its object counts from the beginning' '.steps == 61 and .finishe
 run "$TITO" train --resume broken train.max_steps=80
 same_losses 'twice resumed, with workers: the losses of an unbroken run' whole broken
 run "$TITO" train --resume broken --json
-one_object 'nothing is left to do' '.steps == 80 and .test_accuracy > 0.8'
+one_object 'nothing is left to do: no loss of a step was measured' \
+  '.steps == 80 and .test_accuracy > 0.8 and .train_loss == null and .samples_per_second == null'
+cp -r broken/checkpoints/step-000000080 broken/checkpoints/step-000000079
+mkdir broken/checkpoints/.part-79
+run "$TITO" train --resume broken --json
+check 'what a killed run left behind its last checkpoint is removed' sh -c \
+  'test ! -e broken/checkpoints/step-000000079 && test ! -e broken/checkpoints/.part-79'
 run "$TITO" train sgd.toml --json train.precision=bf16 train.max_steps=120 train.out=mixed
 expect 'mixed precision trains' 0
 one_object 'as well as f32' '.steps == 120 and .test_accuracy > 0.8'
@@ -337,15 +352,27 @@ check 'what cannot go on is left as it was' cmp before.toml broken/config.toml
 run "$TITO" train --resume nowhere
 expect 'nothing to resume' 4 'no run folder'
 
-"$TITO" train sgd.toml --json train.epochs=1000000 train.out=stopped >"$out" 2>"$err" &
-pid=$!
-for _ in $(seq 200); do
-  [ "$(grep -c . stopped/metrics.jsonl 2>/dev/null)" -gt 60 ] 2>/dev/null && break
-  sleep 0.05
-done
-kill -INT $pid
-wait $pid
-code=$?
+# stopped SIGNAL RUN LINES ARGUMENTS...: a training that gets the signal after so many lines.
+stopped() {
+  stopped_signal=$1 stopped_run=$2 stopped_lines=$3
+  shift 3
+  "$TITO" train sgd.toml --json train.epochs=1000000 "train.out=$stopped_run" "$@" >"$out" 2>"$err" &
+  pid=$!
+  for _ in $(seq 200); do
+    [ "$(grep -c . "$stopped_run/metrics.jsonl" 2>/dev/null)" -gt "$stopped_lines" ] 2>/dev/null && break
+    sleep 0.05
+  done
+  kill "-$stopped_signal" $pid
+  wait $pid
+  code=$?
+}
+stopped TERM terminated 5 train.evaluate_every=1000000
+expect 'SIGTERM is as Ctrl-C' 130 'tito train --resume terminated'
+one_object 'what was not measured yet is null' '.finished == false and .steps > 5 and
+  .train_loss > 0 and .best_step == 0 and
+  ([.test_loss, .test_accuracy, .best_test_loss, .best_test_accuracy] | all(. == null))'
+check 'and a checkpoint is there' test -s "$(checkpoint terminated)/state.json"
+stopped INT stopped 60
 expect 'Ctrl-C ends with 130 and says how to go on' 130 'tito train --resume stopped'
 one_object 'and with --json prints its object' '.finished == false and .steps > 50'
 steps=$(jq '.steps + 50' "$out")
@@ -375,7 +402,16 @@ for file in model.safetensors optimizer.safetensors state.json; do
 done
 echo '{"format": 1}' >"$last/state.json"
 run "$TITO" eval damaged
-expect 'a state that lacks everything is refused' 4 'state.json.* is damaged'
+expect 'a state that lacks everything is refused' 4 "state.json' is damaged: step is missing"
+jq '.step = -5' good/state.json >"$last/state.json"
+run "$TITO" train --resume damaged train.max_steps=40
+expect 'a step below 0 is refused' 4 "state.json' is damaged: step is -5, expected a whole number"
+jq '.best.loss = "low"' good/state.json >"$last/state.json"
+run "$TITO" eval damaged
+expect 'and a loss that is a text' 4 'best/loss is "low", expected a number'
+jq '.best.loss = null' good/state.json >"$last/state.json"
+run "$TITO" eval damaged
+expect 'but a NaN, which JSON writes as null, can be read' 0
 cp good/state.json "$last/state.json"
 printf 'x' | dd of="$last/model.safetensors" bs=1 seek=5000 conv=notrunc 2>/dev/null
 run "$TITO" train --resume damaged train.max_steps=40

@@ -282,11 +282,9 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   trainer.winograd =
       config.choice("train.convolution", {"direct", "winograd"}, "direct") == "winograd";
   trainer.patience = config.get_at_least("train.patience", 0, 0);
-  int64_t steps =
-      trainer.epochs * ((e.train->batches() + trainer.accumulate - 1) / trainer.accumulate);
-  if (trainer.max_steps > 0 && (steps == 0 || trainer.max_steps < steps)) steps = trainer.max_steps;
 
-  const optim::Schedule schedule = read_schedule(config, steps);
+  const optim::Schedule schedule =
+      read_schedule(config, optim::total_steps(trainer, e.train->batches()));
   config.find<std::string>(
       "train.out");  // read where the folder is made; known when a run is resumed
   config.reject_unknown();

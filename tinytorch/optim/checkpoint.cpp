@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tinytorch/core/format.h"
@@ -43,52 +44,85 @@ FileSum sum_of(const std::string& path) {
   return sum;
 }
 
-Json read_state(const std::string& checkpoint) {
-  const std::string path = checkpoint + "/" + kStateFile;
-  std::ifstream in(path);
-  if (!in) raise<IoError>("checkpoint: '{}' cannot be read.", path);
-  try {
-    Json state = Json::parse(in);
-    if (state.at("format").get<int>() != kFormat)
-      raise<IoError>("checkpoint: '{}' has format {}, this version reads {}.", path,
-                     state.at("format").dump(), kFormat);
-    return state;
-  } catch (const Json::exception& e) {
-    raise<IoError>("checkpoint: '{}' is damaged: {}", path, e.what());
+// state.json. Its values are checked as they are read; `path` is a JSON pointer, "/best/step".
+class State {
+ public:
+  explicit State(const std::string& checkpoint) : file_(checkpoint + "/" + kStateFile) {
+    std::ifstream in(file_);
+    if (!in) raise<IoError>("checkpoint: '{}' cannot be read.", file_);
+    json_ = Json::parse(in, nullptr, false);
+    if (json_.is_discarded()) damaged("it is no JSON, or not whole");
+    if (const int64_t format = whole("/format"); format != kFormat)
+      raise<IoError>("checkpoint: '{}' has format {}, this version reads {}.", file_, format,
+                     kFormat);
   }
-}
+  bool has(const char* path) const { return json_.contains(Json::json_pointer(path)); }
+  int64_t whole(const std::string& path) const {
+    const Json& value = at(path);
+    if (!value.is_number_integer() || value < 0 || value > std::numeric_limits<int64_t>::max())
+      wrong(path, value, "a whole number of at least 0");
+    return value;
+  }
+  uint64_t word(const std::string& path) const {
+    const Json& value = at(path);
+    if (!value.is_number_unsigned()) wrong(path, value, "a whole number of 64 bits");
+    return value;
+  }
+  // JSON has no NaN: it was written as null.
+  double number(const std::string& path) const {
+    const Json& value = at(path);
+    if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+    if (!value.is_number()) wrong(path, value, "a number");
+    return value;
+  }
+  std::vector<int64_t> wholes(const std::string& path) const {
+    const Json& list = at(path);
+    if (!list.is_array()) wrong(path, list, "a list of whole numbers");
+    std::vector<int64_t> out(list.size());
+    for (size_t i = 0; i < out.size(); ++i) out[i] = whole(format_text("{}/{}", path, i));
+    return out;
+  }
+  [[noreturn]] void damaged(const std::string& why) const {
+    raise<IoError>("checkpoint: '{}' is damaged: {}.", file_, why);
+  }
 
-Progress progress_of(const Json& state, const std::string& checkpoint) {
-  try {
-    Progress p;
-    p.step = state.at("step"), p.epoch = state.at("epoch");
-    p.loader = {state.at("loader").at("seed"), state.at("loader").at("epoch"),
-                state.at("loader").at("batch")};
-    p.generator = {state.at("generator").at("seed"), state.at("generator").at("offset")};
-    p.best_step = state.at("best").at("step");
-    p.best_loss = state.at("best").at("loss"), p.best_accuracy = state.at("best").at("accuracy");
-    p.stale_evaluations = state.value("stale_evaluations", int64_t{0});
-    if (state.contains("plateau")) {
-      const Json& plateau = state["plateau"];
-      p.plateau = {plateau.at("evaluations"), plateau.at("best"), plateau.at("stale"),
-                   plateau.at("scale")};
-    }
-    return p;
-  } catch (const Json::exception& e) {
-    raise<IoError>("checkpoint: '{}/{}' is damaged: {}", checkpoint, kStateFile, e.what());
+ private:
+  const Json& at(const std::string& path) const {
+    const Json::json_pointer pointer(path);
+    if (!json_.contains(pointer)) damaged(format_text("{} is missing", path.substr(1)));
+    return json_.at(pointer);
   }
+  [[noreturn]] void wrong(const std::string& path, const Json& value, const char* wanted) const {
+    damaged(format_text("{} is {}, expected {}", path.substr(1),
+                        value.is_structured() ? value.type_name() : value.dump(-1, ' ', true),
+                        wanted));
+  }
+  std::string file_;
+  Json json_;
+};
+
+Progress progress_of(const State& state) {
+  Progress p;
+  p.step = state.whole("/step"), p.epoch = state.whole("/epoch");
+  p.loader = {state.word("/loader/seed"), state.whole("/loader/epoch"),
+              state.whole("/loader/batch")};
+  p.generator = {state.word("/generator/seed"), state.word("/generator/offset")};
+  p.best_step = state.whole("/best/step");
+  p.best_loss = state.number("/best/loss"), p.best_accuracy = state.number("/best/accuracy");
+  if (p.best_step > p.step)
+    state.damaged(format_text("best/step is {}, behind step {}", p.best_step, p.step));
+  if (state.has("/stale_evaluations")) p.stale_evaluations = state.whole("/stale_evaluations");
+  if (state.has("/plateau"))
+    p.plateau = {state.whole("/plateau/evaluations"), state.number("/plateau/best"),
+                 state.whole("/plateau/stale"), state.number("/plateau/scale")};
+  return p;
 }
 
 // The tensors of one file of the checkpoint, after its size and checksum have been compared.
-data::TensorFile read_checked(const std::string& checkpoint, const char* file, const Json& state) {
-  const std::string path = checkpoint + "/" + file;
-  FileSum expected;
-  try {
-    expected.bytes = state.at("files").at(file).at("bytes");
-    expected.crc = state.at("files").at(file).at("crc32");
-  } catch (const Json::exception& e) {
-    raise<IoError>("checkpoint: '{}/{}' is damaged: {}", checkpoint, kStateFile, e.what());
-  }
+data::TensorFile read_checked(const std::string& checkpoint, const char* file, const State& state) {
+  const std::string path = checkpoint + "/" + file, entry = format_text("/files/{}/", file);
+  const FileSum expected = {state.word(entry + "bytes"),
+                            static_cast<uint32_t>(state.word(entry + "crc32"))};
   const FileSum found = sum_of(path);
   if (found.bytes != expected.bytes || found.crc != expected.crc)
     raise<IoError>(
@@ -162,22 +196,16 @@ std::string save_checkpoint(const std::string& dir, const nn::Module& model,
 }
 
 Progress read_progress(const std::string& checkpoint) {
-  return progress_of(read_state(checkpoint), checkpoint);
+  return progress_of(State(checkpoint));
 }
 
 Progress load_checkpoint(const std::string& checkpoint, nn::Module& model, Optimizer* optimizer) {
-  const Json state = read_state(checkpoint);
-  const Progress progress = progress_of(state, checkpoint);
+  const State state(checkpoint);
+  const Progress progress = progress_of(state);
   const data::TensorFile weights = read_checked(checkpoint, kModelFile, state);
   if (optimizer) {
     const data::TensorFile moments = read_checked(checkpoint, kOptimizerFile, state);
-    std::vector<int64_t> steps;
-    try {
-      steps = state.at("optimizer").at("steps").get<std::vector<int64_t>>();
-    } catch (const Json::exception& e) {
-      raise<IoError>("checkpoint: '{}/{}' is damaged: {}", checkpoint, kStateFile, e.what());
-    }
-    optimizer->load_state(moments.tensors, steps);
+    optimizer->load_state(moments.tensors, state.wholes("/optimizer/steps"));
   }
   model.load_state_dict(weights.tensors);
   return progress;

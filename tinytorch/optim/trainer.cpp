@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "tinytorch/core/autograd.h"
@@ -29,7 +30,23 @@ struct Rows {
   }
 };
 
+// What a loss that is no number means for the user.
+constexpr const char* kDiverged =
+    "Hint: a smaller optim.lr, train.clip_norm=1, or look for broken samples in the data.";
+
 }  // namespace
+
+int64_t steps_in_epoch(const TrainerOptions& options, int64_t batches) {
+  return batches == 0 ? 0 : (batches - 1) / options.accumulate + 1;
+}
+
+int64_t total_steps(const TrainerOptions& options, int64_t batches) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const int64_t an_epoch = std::max<int64_t>(steps_in_epoch(options, batches), 1);
+  const int64_t by_epochs = options.epochs > kMost / an_epoch ? kMost : options.epochs * an_epoch;
+  if (options.max_steps == 0) return by_epochs;
+  return options.epochs == 0 ? options.max_steps : std::min(by_epochs, options.max_steps);
+}
 
 EvalReport evaluate(nn::Module& model, DataLoader& loader) {
   const InferenceMode inference;
@@ -66,8 +83,8 @@ Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedu
   if (options_.epochs < 0 || options_.max_steps < 0)
     raise<ConfigError>("trainer: epochs {} and max_steps {} must not be negative.", options_.epochs,
                        options_.max_steps);
-  if (options_.accumulate < 1 || options_.patience < 0 || options_.clip_norm < 0 ||
-      options_.clip_value < 0)
+  if (options_.accumulate < 1 || options_.patience < 0 || !(options_.clip_norm >= 0) ||
+      !(options_.clip_value >= 0))
     raise<ConfigError>(
         "trainer: accumulate {} must be at least 1; patience {}, clip_norm {} and clip_value {} "
         "must not be negative.",
@@ -82,13 +99,11 @@ Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedu
 }
 
 int64_t Trainer::steps_in_epoch() const {
-  return (train_.batches() + options_.accumulate - 1) / options_.accumulate;
+  return optim::steps_in_epoch(options_, train_.batches());
 }
 
 int64_t Trainer::total_steps() const {
-  const int64_t by_epochs = options_.epochs * steps_in_epoch();
-  if (options_.max_steps == 0) return by_epochs;
-  return options_.epochs == 0 ? options_.max_steps : std::min(by_epochs, options_.max_steps);
+  return optim::total_steps(options_, train_.batches());
 }
 
 bool Trainer::finished() const {
@@ -120,11 +135,7 @@ double Trainer::loss_and_gradient(const Batch& batch, bool weighted) {
   Tensor loss = cross_entropy(rows.logits, rows.target);
   const double value = loss.item();
   if (!std::isfinite(value))
-    raise<Error>(
-        "training: the loss of step {} is {}. Hint: a smaller optim.lr, train.clip_norm=1, or look "
-        "for "
-        "broken samples in the data.",
-        progress_.step + 1, value);
+    raise<Error>("training: the loss of step {} is {}. {}", progress_.step + 1, value, kDiverged);
   if (weighted)
     (loss * static_cast<double>(batch.size())).backward();
   else
@@ -170,12 +181,22 @@ void Trainer::finish_step(int64_t samples, double loss, double lr, double second
     if (callback.on_step) callback.on_step(report);
 }
 
+// Weights that give no finite loss are of no use: no checkpoint is written, those before stay.
+void Trainer::measure() {
+  EvalReport report = evaluate(model_, test_);
+  if (!std::isfinite(report.loss))
+    raise<Error>("training: the test loss after step {} is {}. {}", progress_.step, report.loss,
+                 kDiverged);
+  report.step = progress_.step;
+  report.epoch = (progress_.step - 1) / steps_in_epoch() + 1;
+  last_eval_ = report;
+}
+
 void Trainer::evaluate_now() {
-  last_eval_ = evaluate(model_, test_);
-  last_eval_.step = progress_.step;
-  last_eval_.epoch = (progress_.step - 1) / steps_in_epoch() + 1;
+  measure();
   schedule_.observe(last_eval_.loss, progress_.plateau);
-  const bool better = progress_.best_step == 0 || last_eval_.loss < progress_.best_loss;
+  // Any loss is better than a NaN.
+  const bool better = progress_.best_step == 0 || !(last_eval_.loss >= progress_.best_loss);
   progress_.stale_evaluations = better ? 0 : progress_.stale_evaluations + 1;
   if (better) {
     progress_.best_step = progress_.step;
@@ -191,9 +212,14 @@ void Trainer::save() {
   if (options_.checkpoints.empty() || saved_step_ == progress_.step) return;
   const std::string path = save_checkpoint(options_.checkpoints, model_, optimizer_, progress_);
   saved_step_ = progress_.step;
-  prune_checkpoints(options_.checkpoints, {progress_.step, progress_.best_step});
+  prune();
   for (const Callback& callback : callbacks_)
     if (callback.on_checkpoint) callback.on_checkpoint(path);
+}
+
+void Trainer::prune() const {
+  if (!options_.checkpoints.empty())
+    prune_checkpoints(options_.checkpoints, {progress_.step, progress_.best_step});
 }
 
 bool Trainer::run() {
@@ -221,9 +247,8 @@ bool Trainer::run() {
     start = Clock::now();
   }
   if (last_eval_.step != progress_.step) {  // resumed when nothing was left to do
-    last_eval_ = evaluate(model_, test_);
-    last_eval_.step = progress_.step;
-    last_eval_.epoch = progress_.epoch;
+    measure();
+    prune();  // a run that was killed behind its last checkpoint has left those before
   }
   return true;
 }

@@ -44,6 +44,11 @@ struct TrainerOptions {
   std::string checkpoints = {};  // folder; empty: none are written
 };
 
+// Of a run with so many batches in an epoch: the steps of an epoch, and of the whole run (as many
+// as fit an int64_t, at most).
+int64_t steps_in_epoch(const TrainerOptions& options, int64_t batches);
+int64_t total_steps(const TrainerOptions& options, int64_t batches);
+
 // Mean loss and accuracy of a classifier over one epoch of `loader`, in evaluation mode without
 // graphs. Logits (n, classes) with targets (n), or (n, t, classes) with (n, t).
 EvalReport evaluate(nn::Module& model, DataLoader& loader);
@@ -58,7 +63,8 @@ class Trainer {
 
   void resume(const std::string& checkpoint);  // IoError: load_checkpoint
   // Runs to the end, or until a callback's should_stop says so: then writes a checkpoint and
-  // returns false.
+  // returns false. Error for a loss, of a step or of the test data, that is not finite: what the
+  // checkpoints before hold is all that is left.
   bool run();
 
   // Every callback is called, in the order in which they came; nothing of theirs is in a
@@ -66,8 +72,8 @@ class Trainer {
   void add_callback(Callback callback) { callbacks_.push_back(std::move(callback)); }
 
   const Progress& progress() const { return progress_; }
-  const EvalReport& last_eval() const { return last_eval_; }
-  int64_t total_steps() const;                             // 0 when no limit is given
+  const EvalReport& last_eval() const { return last_eval_; }  // step 0: there was none yet
+  int64_t total_steps() const;
   double train_seconds() const { return train_seconds_; }  // in steps, without evaluation and files
   int64_t samples_seen() const { return samples_; }        // by this object
 
@@ -78,8 +84,10 @@ class Trainer {
   double step(const Batch& batch, int64_t& samples);
   double loss_and_gradient(const Batch& batch, bool weighted);
   void finish_step(int64_t samples, double loss, double lr, double seconds);
-  void evaluate_now();
+  void measure();       // sets last_eval_
+  void evaluate_now();  // and what follows from it: the plateau, the best, a checkpoint
   void save();
+  void prune() const;
   bool finished() const;
   bool asked_to_stop() const;
 

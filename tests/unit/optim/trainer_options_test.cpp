@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
 #include "tests/unit/optim/training_test_util.h"
+#include "tinytorch/core/autograd.h"
 #include "tinytorch/kernels/conv.h"
 #include "tinytorch/kernels/matmul.h"
 #include "tinytorch/kernels/simd/bf16.h"
@@ -174,6 +177,73 @@ TEST(Trainer, OptionsThatCannotBeAreRefused) {
   o = {};
   o.patience = -1;
   EXPECT_THROW(Training(perceptron(8), o), ConfigError);
+  for (double TrainerOptions::* clip : {&TrainerOptions::clip_norm, &TrainerOptions::clip_value}) {
+    o = {};
+    o.*clip = NAN;
+    EXPECT_THROW(Training(perceptron(8), o), ConfigError);
+  }
+}
+
+TEST(Trainer, StepsAreCountedWithoutOverflow) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  TrainerOptions o;
+  o.epochs = 3, o.accumulate = 4;
+  EXPECT_EQ(steps_in_epoch(o, 9), 3);
+  EXPECT_EQ(total_steps(o, 9), 9);
+  o.max_steps = 7;
+  EXPECT_EQ(total_steps(o, 9), 7);
+  o.epochs = kMost;
+  EXPECT_EQ(total_steps(o, 9), 7);
+  o.max_steps = 0;
+  EXPECT_EQ(total_steps(o, 9), kMost);
+  o.accumulate = kMost;
+  EXPECT_EQ(steps_in_epoch(o, 9), 1);
+}
+
+TEST(Trainer, ATestLossThatIsNoNumberEndsTheRunAndLeavesTheLastGoodCheckpoint) {
+  TrainerOptions o;
+  o.epochs = 9, o.evaluate_every = 2;
+  o.checkpoints = ::testing::TempDir() + "diverged-" + std::to_string(getpid());
+  std::filesystem::remove_all(o.checkpoints);
+  Training training(perceptron(10), o);
+  int64_t evaluations = 0;
+  training.trainer->add_callback({.on_step =
+                                      [&](const StepReport& r) {
+                                        const NoGrad no_grad;  // only the evaluation sees it
+                                        if (r.step == 4) training.model->parameters()[0].fill_(NAN);
+                                      },
+                                  .on_eval = [&](const EvalReport&) { ++evaluations; }});
+  try {
+    training.trainer->run();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("the test loss after step 4 is nan"), std::string::npos)
+        << e.what();
+  }
+  EXPECT_EQ(evaluations, 1);
+  EXPECT_EQ(training.trainer->progress().best_step, 2);
+  EXPECT_EQ(checkpoint_steps(o.checkpoints), std::vector<int64_t>{2});
+  std::filesystem::remove_all(o.checkpoints);
+}
+
+TEST(Checkpoints, OfANaNCanBeReadAndAnyLossIsBetter) {
+  TrainerOptions o;
+  o.epochs = 1;
+  o.checkpoints = ::testing::TempDir() + "nan-" + std::to_string(getpid());
+  std::filesystem::remove_all(o.checkpoints);
+  Training training(perceptron(10), o);
+  Progress progress;
+  progress.step = progress.best_step = 3, progress.epoch = 0;
+  progress.best_loss = NAN;
+  progress.loader.seed = 7, progress.loader.batch = 3;
+  const std::string path =
+      save_checkpoint(o.checkpoints, *training.model, *training.optimizer, progress);
+  EXPECT_TRUE(std::isnan(read_progress(path).best_loss));
+  training.trainer->resume(path);
+  EXPECT_TRUE(training.trainer->run());
+  EXPECT_EQ(training.trainer->progress().best_step, 5);
+  EXPECT_TRUE(std::isfinite(training.trainer->progress().best_loss));
+  std::filesystem::remove_all(o.checkpoints);
 }
 
 TEST(Trainer, EvaluationIsTheMeanOverAllTargets) {
