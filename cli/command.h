@@ -17,7 +17,7 @@ enum ExitCode {
   kOk = 0,
   kCheckFailed = 1,
   kUsage = 2,        // ConfigError and what the parser refuses
-  kEnvironment = 3,  // EnvironmentError: something this machine lacks
+  kEnvironment = 3,  // EnvironmentError, MemoryError: something this machine lacks
   kBadFile = 4,      // IoError
   kTimeout = 124,
   kInterrupted = 130,

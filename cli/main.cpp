@@ -102,6 +102,8 @@ int run_tool(const std::vector<std::string>& words) {
     return report(kBadFile, e.what(), json);
   } catch (const EnvironmentError& e) {
     return report(kEnvironment, e.what(), json);
+  } catch (const MemoryError& e) {
+    return report(kEnvironment, e.what(), json);
   } catch (const Error& e) {
     return report(kCheckFailed, e.what(), json);
   } catch (const std::bad_alloc&) {

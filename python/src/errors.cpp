@@ -8,7 +8,7 @@ namespace tinytorch::python {
 namespace {
 
 PyObject* g_error;  // the base; its children by our classes:
-PyObject *g_shape, *g_dtype, *g_index, *g_grad, *g_io, *g_config, *g_not_implemented;
+PyObject *g_shape, *g_dtype, *g_index, *g_grad, *g_io, *g_config, *g_memory, *g_not_implemented;
 
 PyObject* make(py::module_& m, const char* name, const char* doc,
                std::initializer_list<PyObject*> bases) {
@@ -29,6 +29,7 @@ PyObject* class_of(const Error& e) {
   if (dynamic_cast<const GradError*>(&e)) return g_grad;
   if (dynamic_cast<const IoError*>(&e)) return g_io;
   if (dynamic_cast<const ConfigError*>(&e)) return g_config;
+  if (dynamic_cast<const MemoryError*>(&e)) return g_memory;
   if (dynamic_cast<const NotImplemented*>(&e)) return g_not_implemented;
   return g_error;
 }
@@ -46,6 +47,7 @@ void bind_errors(py::module_& m) {
   g_io = make(m, "IoError", "A file that cannot be read, written or trusted.",
               {g_error, PyExc_OSError});
   g_config = make(m, "ConfigError", "A wrong value or option.", {g_error, PyExc_ValueError});
+  g_memory = make(m, "MemoryError", "The system has no more memory.", {g_error, PyExc_MemoryError});
   g_not_implemented = make(m, "NotImplemented", "A part that has not been written.",
                            {g_error, PyExc_NotImplementedError});
   py::register_exception_translator([](std::exception_ptr pointer) {

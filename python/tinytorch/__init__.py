@@ -13,6 +13,7 @@ from ._C import (  # noqa: F401
     GradError,
     IndexError,
     IoError,
+    MemoryError,
     NotImplemented,
     ShapeError,
     Tensor,

@@ -70,6 +70,11 @@ one_object 'as an error' '.exit_code == 1'
 check 'and nothing that cannot be read is written' sh -c '! ls explodes-last/checkpoints 2>/dev/null'
 run "$TITO" train nowhere.toml
 expect 'a missing configuration' 4 'nowhere.toml: cannot be read'
+run sh -c 'ulimit -v 1000000; exec "$@"' sh "$TITO" train "$mlp" --json 'model.layers=[64,9999999,10]' \
+  train.out=large
+expect 'no memory is what the machine lacks' 3 'out of memory.*Hint'
+one_object 'as every error' '.exit_code == 3'
+check 'it leaves no folder' test ! -e large
 run "$TITO" train
 expect 'no configuration' 2 'CONFIG.toml'
 printf '[model]\nname = "mlp"\nlayers = [64, 64 10]\n' >bad.toml

@@ -383,6 +383,8 @@ ModulePtr make_layers(Config& config, const data::DataSource* source) {
     (*stack)[i].eval();  // what it gives for one sample; a batch norm would refuse to train on it
     try {
       x = (*stack)[i](x);
+    } catch (const MemoryError&) {  // no mistake of the layer's
+      throw;
     } catch (const Error& e) {
       config.refuse(format_text("model.layers.{}.type", i),
                     format_text("the {} cannot take its input of shape {}: {}", type.name,

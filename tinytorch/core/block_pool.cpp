@@ -307,7 +307,7 @@ Block* new_block(int size_class) {
     block = g_pool.take(size_class);
   }
   if (!block)
-    raise<Error>(
+    raise<MemoryError>(
         "out of memory: the system has no {} bytes more for a tensor ({} are live). "
         "Hint: use a smaller batch or model.",
         size_class < kClasses ? class_bytes(size_class) : SIZE_MAX, memory_stats().live_bytes);

@@ -44,6 +44,7 @@ TINYTORCH_ERROR_CLASS(IndexError);      // an index, label or dimension out of r
 TINYTORCH_ERROR_CLASS(GradError);       // misuse of autograd
 TINYTORCH_ERROR_CLASS(IoError);         // a file that cannot be read, written or trusted
 TINYTORCH_ERROR_CLASS(ConfigError);     // a wrong key, value or option given by the user
+TINYTORCH_ERROR_CLASS(MemoryError);     // the system has no more memory
 TINYTORCH_ERROR_CLASS(NotImplemented);  // an unwritten task of the lab, or a missing kernel
 #undef TINYTORCH_ERROR_CLASS
 

@@ -86,7 +86,7 @@ void* try_system_allocate(size_t bytes) {
 
 void* system_allocate(size_t bytes) {
   if (void* data = try_system_allocate(bytes)) return data;
-  raise<Error>(
+  raise<MemoryError>(
       "out of memory: the system refused {} bytes; {} are in use or kept for reuse. "
       "Hint: use a smaller batch or model.",
       bytes, reserved.load());

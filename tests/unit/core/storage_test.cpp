@@ -264,7 +264,7 @@ TEST(Storage, AnImpossibleRequestIsAnErrorAndHarmsNothing) {
     try {
       Storage::allocate(bytes);
       FAIL() << "no error";
-    } catch (const Error& e) {
+    } catch (const MemoryError& e) {
       EXPECT_NE(std::strstr(e.what(), "out of memory"), nullptr) << e.what();
     }
   }
