@@ -81,6 +81,8 @@ Step Model::Graph::bind(const ::onnx::NodeProto& node, int index) {
       if (!a.ref_attr_name().empty()) raise<IoError>("attribute {} has no value", a.name());
       step.attributes.push_back(onnx::from_proto(a));
     }
+  } catch (const MemoryError&) {
+    throw;
   } catch (const Unsupported& e) {
     raise<Unsupported>("{}: {}: {}.", name, step.name, e.what());
   } catch (const Error& e) {
@@ -230,6 +232,8 @@ std::vector<Tensor> Model::run(std::span<const Tensor> inputs) const {
         if (i >= results.size()) raise<Unsupported>("output {}: we do not have it", i);
         values[static_cast<size_t>(step.outputs[i])] = std::move(results[i]);
       }
+    } catch (const MemoryError&) {
+      throw;
     } catch (const Unsupported& e) {
       raise<Unsupported>("{}: {}: {}", g.name, step.name, e.what());
     } catch (const ShapeError& e) {
