@@ -67,8 +67,8 @@ bool same_places(const Tensor& a, const Tensor& b) {
 }
 
 std::string described(const Tensor& x) {
-  return format_text("{} {} with strides {}", dtype_name(x.dtype()), x.shape().str(),
-                     x.strides().str());
+  return format_text("{} {} (strides {}, offset {})", dtype_name(x.dtype()), x.shape().str(),
+                     x.strides().str(), x.storage_offset());
 }
 
 }  // namespace

@@ -463,13 +463,13 @@ std::vector<ErrorCase> add_errors() {
        "second"},
       {"in place", [] { zeros({3}).add_(zeros({2, 3})); }, "does not fit into f32 [3] in place"},
       {"in place, expanded", [] { zeros({1}).expand({4}).add_(1); },
-       "add_: several elements of f32 [4] with strides [0] lie in one place"},
+       "add_: several elements of f32 [4] (strides [0], offset 0) lie in one place"},
       {"in place, shifted",
        [] {
          const Tensor x = zeros({4});
          x.narrow(0, 1, 3).add_(x.narrow(0, 0, 3));
        },
-       "add_: f32 [3] with strides [1] is changed while f32 [3] with strides [1] is read"},
+       "add_: f32 [3] (strides [1], offset 1) is changed while f32 [3] (strides [1], offset 0)"},
       {"in place, dtype", [] { zeros({3}, DType::kI64).add_(zeros({3})); }, "would need f32"}};
 }
 std::vector<ErrorCase> shape_errors() {

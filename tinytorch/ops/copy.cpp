@@ -107,7 +107,7 @@ std::vector<ErrorCase> copy_errors() {
   return {{"too large", [] { zeros({2}).copy_(zeros({3})); }, "do not broadcast"},
           {"would grow", [] { zeros({1}).copy_(zeros({3})); }, "source [3] does not fit into [1]"},
           {"into an expanded tensor", [] { zeros({1}).expand({4}).copy_(zeros({4})); },
-           "copy_: several elements of f32 [4] with strides [0] lie in one place"},
+           "copy_: several elements of f32 [4] (strides [0], offset 0) lie in one place"},
           {"not an image", [] { zeros({2, 3}).contiguous(MemoryFormat::kChannelsLast); },
            "channels_last needs 4 dimensions"}};
 }

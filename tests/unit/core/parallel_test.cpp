@@ -307,7 +307,7 @@ TEST(Scratch, IsAlignedKeptAndOfEachThreadAndSlot) {
 }
 
 // With one thread no pool starts, but the application's threads share the spare buffers.
-TEST(Scratch, SurvivesAForkWhileOtherThreadsGrowTheirs) {
+TEST(Scratch, SurvivesAForkWhileAnotherThreadGrowsIts) {
   SKIP_UNDER_TSAN();
   const char* program = "/proc/self/exe";
   const int status = testing::in_child([&] {
@@ -318,23 +318,30 @@ TEST(Scratch, SurvivesAForkWhileOtherThreadsGrowTheirs) {
   EXPECT_EQ(status, 0);
 }
 
-// Run by the test above in a process of its own, in which no pool has started.
+// Run by the test above in a process of its own, in which no pool has started. Each trial is one
+// too, so that all buffers grow anew, which takes the lock for a while.
 TEST(ScratchFork, DISABLED_LeavesNoLockBehind) {
-  std::atomic<bool> stop{false};
-  std::vector<std::thread> users;
-  for (int i = 0; i < 3; ++i)
-    users.emplace_back([&] {
-      while (!stop) std::thread([] { scratch_bytes(Scratch::kA, 1 << 16); }).join();
-    });
-  int hung = 0;
-  for (int i = 0; i < 300 && !hung; ++i)
-    hung = testing::in_child([] {
-      scratch_bytes(Scratch::kB, 1 << 16);
-      _exit(0);
-    });
-  stop = true;
-  for (std::thread& user : users) user.join();
-  EXPECT_EQ(hung, 0);
+  const auto uses_scratch = [] {
+    scratch_bytes(Scratch::kB, 1);
+    _exit(0);
+  };
+  for (int trial = 0; trial < 100; ++trial)
+    ASSERT_EQ(testing::in_child([&] {
+                std::atomic<bool> begun{false};
+                std::thread growing([&] {
+                  for (size_t bytes = 1 << 12; bytes < (1 << 26); bytes *= 2) {
+                    for (int slot = 0; slot < static_cast<int>(Scratch::kCount); ++slot)
+                      scratch_bytes(static_cast<Scratch>(slot), bytes + 1);
+                    begun = true;
+                  }
+                });
+                while (!begun) {
+                }
+                int status = 0;
+                for (int i = 0; i < 2 && status == 0; ++i) status = testing::in_child(uses_scratch);
+                _exit(status);
+              }),
+              0);
 }
 
 }  // namespace
