@@ -836,5 +836,51 @@ class Data(TestCase):
             tt.data.DataLoader(tt.data.TensorDataset(tt.arange(5)), num_workers=2)
 
 
+class OptimizerStateTest(TestCase):
+    MAKE = [
+        lambda p: optim.SGD(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+        lambda p: optim.Adam(p, lr=0.1), lambda p: optim.AdamW(p, lr=0.1),
+        lambda p: optim.RMSprop(p, lr=0.1), lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9),
+        lambda p: optim.RMSprop(p, lr=0.1, centered=True),
+        lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9, centered=True),
+        lambda p: optim.Adagrad(p, lr=0.1), lambda p: optim.Lion(p, lr=0.1),
+    ]
+
+    def run_steps(self, optimizer, p, steps):
+        for step in steps:
+            optimizer.zero_grad()
+            (p * p * (step + 1) - p).sum().backward()
+            optimizer.step()
+
+    def test_a_saved_state_goes_on_bit_for_bit(self):
+        for make in self.MAKE:
+            p = nn.Parameter(tt.arange(5.0))
+            whole = make([p])
+            self.run_steps(whole, p, range(3))
+            q = nn.Parameter(p.detach().clone())
+            resumed = make([q])
+            resumed.load_state_dict(whole.state_dict())
+            self.run_steps(whole, p, range(3, 6))
+            self.run_steps(resumed, q, range(3, 6))
+            self.same(q, p)
+
+    def test_frozen_parameters_are_left_alone(self):
+        for make in self.MAKE:
+            p, frozen = nn.Parameter(tt.ones(2)), nn.Parameter(tt.ones(2), requires_grad=False)
+            optimizer = make([frozen, p])
+            self.run_steps(optimizer, p, range(2))
+            self.same(frozen, tt.ones(2))
+            self.assertNotEqual(p[0].item(), 1)
+
+    def test_data_of_another_size_is_an_error(self):
+        for make in self.MAKE:
+            p = nn.Parameter(tt.ones(3))
+            optimizer = make([p])
+            self.run_steps(optimizer, p, range(1))
+            p.data = tt.ones(50000)
+            with self.assertRaisesRegex(tt.ShapeError, "parameter 0 is f32 .50000. now"):
+                optimizer.step()
+
+
 if __name__ == "__main__":
     unittest.main()

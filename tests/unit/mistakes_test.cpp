@@ -112,9 +112,8 @@ const Mistake kMistakes[] = {
      "an undefined Tensor was used. Hint: it was default-constructed, or is the bias of a layer "
      "without one, or the gradient of a leaf that no backward reached; ask defined() first."},
     {"an optimizer of results", [] { optim::Adam({leaf({2}) * 2}, {}); },
-     "an optimizer changes dense f32 or f64 leaves that require a gradient, not f32 [2]. Hint: "
-     "give "
-     "it module.parameters(), or call set_requires_grad() on a tensor that no operation made."},
+     "an optimizer changes f32 and f64 tensors that no operation made, not a result f32 [2]. Hint: "
+     "give it module.parameters()."},
     {"an optimizer of nothing", [] { optim::Adam(nn::ReLU().parameters(), {}); },
      "an optimizer needs at least one parameter. Hint: layers such as ReLU have none; in a module "
      "of your own register them with add() or register_parameter()."},

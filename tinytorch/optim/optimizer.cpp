@@ -18,20 +18,33 @@ void check_positive(const char* optimizer, const char* name, double value, bool 
                        zero_allowed ? "0 or more" : "positive");
 }
 
-// The gradient in its parameter's memory order.
-Tensor ordered_gradient(const Tensor& p) {
-  Tensor g = p.grad();
-  if (!g.defined() || (g.strides() == p.strides() && g.is_dense())) return g;
+// Whether t, of p's shape, lies in memory as empty_like(p) does.
+bool lies_like(const Tensor& t, const Tensor& p) {
+  if (p.is_contiguous() || !p.is_dense()) return t.is_contiguous();
+  if (!t.is_dense()) return false;
+  for (int d = 0; d < p.dim(); ++d)
+    if (p.shape()[d] > 1 && t.strides()[d] != p.strides()[d]) return false;
+  return true;
+}
+// t in the memory order of empty_like(p): itself or a copy.
+Tensor ordered_like(const Tensor& t, const Tensor& p) {
+  if (lies_like(t, p)) return t;
   const NoGrad no_grad;
-  Tensor copy = empty_like(p);
-  copy.copy_(g);
-  Tensor(p).set_grad(copy);
+  Tensor copy = empty_like(p, t.dtype());
+  copy.copy_(t);
   return copy;
 }
+// The gradient of p in the memory order of `like`; a copy takes the gradient's place.
+Tensor ordered_gradient(const Tensor& p, const Tensor& like) {
+  const Tensor g = p.grad();
+  if (!g.defined()) return g;
+  const Tensor ordered = ordered_like(g, like);
+  if (!ordered.is_same(g)) Tensor(p).set_grad(ordered);
+  return ordered;
+}
 
-template <class T>
-kernels::ParamChunk<T> whole(const Tensor& p, const Tensor& g) {
-  return {p.data<T>(), g.data<T>(), nullptr, nullptr, p.numel(), nullptr};
+std::string described(const Tensor& t) {
+  return format_text("{} {}", dtype_name(t.dtype()), t.shape().str());
 }
 
 // Which pointer of a chunk a state takes: RMSprop may have its third without its second.
@@ -56,17 +69,15 @@ Optimizer::Optimizer(const std::vector<std::vector<Tensor>>& groups,
           k, rates[k]);
     rate_ratios_.push_back(rates[k] == lr_ ? 1 : rates[k] / lr_);
     for (const Tensor& p : groups[k]) {
-      if (!p.is_leaf() || !p.requires_grad() || !p.is_dense() ||
-          (p.dtype() != DType::kF32 && p.dtype() != DType::kF64))
+      const bool updatable = p.dtype() == DType::kF32 || p.dtype() == DType::kF64;
+      if (!p.is_leaf() || (p.requires_grad() && !updatable))
         raise<ConfigError>(
-            "an optimizer changes dense f32 or f64 leaves that require a gradient, not {} {}. "
-            "Hint: "
-            "give it module.parameters(), or call set_requires_grad() on a tensor that no "
-            "operation made.",
-            dtype_name(p.dtype()), p.shape().str());
+            "an optimizer changes f32 and f64 tensors that no operation made, not {}{}. Hint: give "
+            "it module.parameters().",
+            p.is_leaf() ? "" : "a result ", described(p));
       if (!seen.insert(p.base()).second)
-        raise<ConfigError>("an optimizer was given the same parameter {} {} twice (group {}).",
-                           dtype_name(p.dtype()), p.shape().str(), k);
+        raise<ConfigError>("an optimizer was given the same parameter {} twice (group {}).",
+                           described(p), k);
       parameters_.push_back(p);
       group_of_.push_back(k);
     }
@@ -84,10 +95,35 @@ void Optimizer::zero_grad() {
   for (Tensor& p : parameters_) p.set_grad(Tensor());
 }
 
+void Optimizer::check_fit() const {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor &p = parameters_[i], g = p.grad();
+    if (!g.defined()) continue;
+    const auto fits = [&](const Tensor& t) {
+      return t.shape() == p.shape() && t.dtype() == p.dtype();
+    };
+    if (p.dtype() != DType::kF32 && p.dtype() != DType::kF64)
+      raise<DTypeError>("optimizer step: parameter {} is {} now; steps are in f32 and f64.", i,
+                        described(p));
+    if (!fits(g))
+      raise<ShapeError>(
+          "optimizer step: parameter {} is {} now, its gradient {}. Hint: after replacing its data "
+          "call zero_grad() and run backward again.",
+          i, described(p), described(g));
+    for (size_t s = 0; s < state_[i].size(); ++s)
+      if (!fits(state_[i][s]))
+        raise<ShapeError>(
+            "optimizer step: parameter {} is {} now, its state '{}' {}. Hint: make a new optimizer "
+            "after replacing a parameter's data by another size or dtype.",
+            i, described(p), state_names_[s], described(state_[i][s]));
+  }
+}
+
 Tensor Optimizer::begin_update(size_t i) {
   const Tensor& p = parameters_[i];
-  Tensor g = ordered_gradient(p);
+  Tensor g = ordered_gradient(p, p);
   if (!g.defined()) return g;
+  for (Tensor& state : state_[i]) state = ordered_like(state, p);
   while (state_[i].size() < state_names_.size()) {
     state_[i].push_back(empty_like(p));
     state_[i].back().fill_(state_start_);
@@ -98,6 +134,7 @@ Tensor Optimizer::begin_update(size_t i) {
 
 void Optimizer::for_each_parameter(const std::function<void(const Update&)>& update) {
   const NoGrad no_grad;
+  check_fit();
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (const Tensor g = begin_update(i); g.defined())
       update({parameters_[i], g, state_[i], steps_[i], group_of_[i]});
@@ -112,11 +149,14 @@ void Optimizer::for_each_table(Run run) {
     std::vector<kernels::ParamChunk<float>> f32;
     std::vector<kernels::ParamChunk<double>> f64;
   };
+  check_fit();
   std::vector<Table> tables;
+  std::vector<std::pair<Tensor, Tensor>> copies;  // a parameter with gaps, its dense copy
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const Tensor& p = parameters_[i];
     const Tensor g = begin_update(i);
     if (!g.defined()) continue;
+    const Tensor p = ordered_like(parameters_[i], parameters_[i]);
+    if (!p.is_same(parameters_[i])) copies.emplace_back(parameters_[i], p);
     const std::vector<Tensor>& state = state_[i];
     const int64_t step = steps_[i];
     auto table = std::find_if(tables.begin(), tables.end(), [&](const Table& o) {
@@ -133,10 +173,13 @@ void Optimizer::for_each_table(Run run) {
         *pointers[slot(state_names_[s], s)] = state[s].template data<T>();
       kernels::append_chunks(chunks, chunk);
     };
+    const auto whole = [&]<class T>(T) {
+      return kernels::ParamChunk<T>{p.data<T>(), g.data<T>(), nullptr, nullptr, p.numel(), nullptr};
+    };
     if (p.dtype() == DType::kF32)
-      append(table->f32, whole<float>(p, g));
+      append(table->f32, whole(float{}));
     else
-      append(table->f64, whole<double>(p, g));
+      append(table->f64, whole(double{}));
     p.storage().bump_version();
   }
   for (const Table& table : tables) {
@@ -145,6 +188,8 @@ void Optimizer::for_each_table(Run run) {
     else
       run(table.f64, table.step, table.group);
   }
+  const NoGrad no_grad;
+  for (auto& [parameter, copy] : copies) parameter.copy_(copy);
 }
 
 std::vector<std::pair<std::string, Tensor>> Optimizer::state_tensors() const {
@@ -168,7 +213,8 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& te
       const auto found = std::find_if(tensors.begin(), tensors.end(),
                                       [&](const auto& t) { return t.first == name; });
       if (found == tensors.end()) {
-        if (steps[i] > 0) raise<IoError>("optimizer state: '{}' is missing.", name);
+        if (steps[i] > 0 || !state[i].empty())
+          raise<IoError>("optimizer state: '{}' is missing.", name);
         continue;
       }
       const Tensor& p = parameters_[i];
@@ -340,12 +386,12 @@ struct GradTables {
   std::vector<kernels::ParamChunk<double>> f64;
   explicit GradTables(const std::vector<Tensor>& parameters) {
     for (const Tensor& p : parameters) {
-      const Tensor g = ordered_gradient(p);
+      const Tensor g = ordered_gradient(p, p.grad());
       if (!g.defined()) continue;
-      if (p.dtype() == DType::kF32)
-        kernels::append_chunks(f32, whole<float>(p, g));
+      if (g.dtype() == DType::kF32)
+        kernels::append_chunks(f32, {.g = g.data<float>(), .n = g.numel()});
       else
-        kernels::append_chunks(f64, whole<double>(p, g));
+        kernels::append_chunks(f64, {.g = g.data<double>(), .n = g.numel()});
     }
   }
   double norm() const {
@@ -365,7 +411,7 @@ double grad_norm(const std::vector<Tensor>& parameters) {
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
   const GradTables tables(parameters);
   const double norm = tables.norm(), factor = max_norm / (norm + 1e-6);
-  if (factor < 1) {
+  if (!(factor >= 1)) {  // NaN too: one bad gradient spoils all, as in PyTorch, and is seen
     kernels::scale_grads<float>(tables.f32, factor);
     kernels::scale_grads<double>(tables.f64, factor);
   }

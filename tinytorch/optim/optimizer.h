@@ -18,8 +18,9 @@ struct ParamGroup {
 };
 
 // Changes parameters by their gradients. A step runs over one table of chunks of all parameters of
-// a group, in one parallel region; parameters without a gradient are left alone and their step
-// count with them.
+// a group, in one parallel region; parameters without a gradient (frozen ones, say) are left alone
+// and their step count with them. A parameter with gaps in memory is changed through a dense copy.
+// ShapeError, before anything has changed, when a parameter's data was replaced by another size.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -62,6 +63,7 @@ class Optimizer {
   double group_lr(size_t group) const { return lr_ * rate_ratios_[group]; }
 
  private:
+  void check_fit() const;         // gradients and states against their parameters
   Tensor begin_update(size_t i);  // counts up, makes the state; undefined without a gradient
   std::vector<Tensor> parameters_;
   std::vector<size_t> group_of_;  // of each parameter

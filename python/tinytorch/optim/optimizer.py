@@ -159,8 +159,6 @@ class AdamW(Adam):
 
 
 class RMSprop(Optimizer):
-    _state_names = {"momentum": "momentum_buffer"}
-
     def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0,
                  centered=False):
         super().__init__(params, dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay,
