@@ -152,6 +152,33 @@ class Modules(TestCase):
         for p, q in zip(net.parameters(), plain.parameters()):
             self.close(p.grad, q.grad, 1e-4)
 
+    def test_sequential_runs_a_forward_of_the_users_own(self):
+        def negated(kind):
+            return type("Negated", (kind,), {"forward": lambda self, x: -kind.forward(self, x)})
+
+        class Called(nn.ReLU):
+            def __call__(self, x):
+                return -super().__call__(x)
+
+        assigned = nn.ReLU()
+        assigned.forward = lambda x: -F.relu(x)
+        rows, images = tt.randn(3, 4), tt.randn(2, 2, 6, 6)
+        for layers, x in [
+            ([nn.Linear(4, 3), negated(nn.ReLU)()], rows),
+            ([nn.Linear(4, 3), negated(nn.GELU)()], rows),
+            ([nn.Linear(4, 3), Called()], rows),
+            ([nn.Linear(4, 3), assigned], rows),
+            ([negated(nn.Linear)(4, 3), nn.ReLU()], rows),
+            ([negated(nn.Conv2d)(2, 3, 3), nn.ReLU(), nn.MaxPool2d(2)], images),
+            ([nn.Conv2d(2, 3, 3), nn.ReLU(), negated(nn.MaxPool2d)(2)], images),
+            ([negated(nn.BatchNorm2d)(2), nn.ReLU()], images),
+        ]:
+            net = nn.Sequential(*layers).eval()
+            single = x
+            for layer in layers:
+                single = layer(single)
+            self.close(net(x), single, 1e-5)
+
     def test_a_seed_gives_the_weights_that_cpp_gives(self):
         tt.manual_seed(5)
         ours = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2))

@@ -1,5 +1,7 @@
 #include "tinytorch/nn/fuse.h"
 
+#include <typeinfo>
+
 #include "tinytorch/nn/activation.h"
 #include "tinytorch/nn/conv.h"
 #include "tinytorch/nn/linear.h"
@@ -9,20 +11,26 @@ namespace tinytorch::nn {
 
 namespace {
 
-Fused activation_of(const Module& m) {
+// m as an M; null for every other class: one derived from M may have a forward of its own.
+template <class M>
+M* exactly(Module& m) {
+  return typeid(m) == typeid(M) ? static_cast<M*>(&m) : nullptr;
+}
+
+Fused activation_of(Module& m) {
   if (m.has_hooks()) return Fused::kNone;
-  if (dynamic_cast<const ReLU*>(&m)) return Fused::kRelu;
-  if (const auto* gelu = dynamic_cast<const GELU*>(&m))
+  if (exactly<ReLU>(m)) return Fused::kRelu;
+  if (const auto* gelu = exactly<GELU>(m))
     return gelu->form == GeluForm::kErf ? Fused::kGelu : Fused::kGeluTanh;
   return Fused::kNone;
 }
 
 // Applies m with `activation` in one kernel; undefined when m cannot.
 Tensor apply_with(Module& m, const Tensor& x, Fused activation) {
-  if (auto* linear = dynamic_cast<Linear*>(&m)) return linear->forward(x, activation);
-  if (auto* conv = dynamic_cast<Conv2d*>(&m))
+  if (auto* linear = exactly<Linear>(m)) return linear->forward(x, activation);
+  if (auto* conv = exactly<Conv2d>(m))
     return activation == Fused::kRelu ? conv->forward(x, activation) : Tensor();
-  if (auto* norm = dynamic_cast<BatchNorm2d*>(&m))
+  if (auto* norm = exactly<BatchNorm2d>(m))
     return activation == Fused::kRelu ? norm->forward(x, {}, activation) : Tensor();
   return {};
 }
@@ -32,9 +40,9 @@ Tensor convolve_and_pool(
     const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children, size_t i,
     const Tensor& x) {
   if (i + 2 >= children.size()) return {};
-  auto* conv = dynamic_cast<Conv2d*>(children[i].second.get());
-  const Module& pool = *children[i + 2].second;
-  const auto* max_pool = dynamic_cast<const MaxPool2d*>(&pool);
+  auto* conv = exactly<Conv2d>(*children[i].second);
+  Module& pool = *children[i + 2].second;
+  const auto* max_pool = exactly<MaxPool2d>(pool);
   if (!conv || !max_pool || conv->has_hooks() || pool.has_hooks()) return {};
   if (activation_of(*children[i + 1].second) != Fused::kRelu || !max_pool->halves()) return {};
   return conv->forward_pooled(x, Fused::kRelu);

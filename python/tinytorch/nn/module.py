@@ -344,7 +344,7 @@ class Sequential(_Numbered):
     """Runs its children one after the other.
 
     Linear or convolution with the activation behind it, convolution with ReLU and 2x2 pooling, and
-    batch norm with ReLU run as one kernel, unless one of them has a hook.
+    batch norm with ReLU run as one kernel, unless one of them has a hook or a forward of its own.
     """
 
     def __init__(self, *modules):
@@ -369,16 +369,24 @@ class Sequential(_Numbered):
         return Sequential(OrderedDict(items[i])) if isinstance(i, slice) else items[i][1]
 
 
+def _as_defined(module):
+    """Whether calling module runs this package's forward and nothing of the user's."""
+    kind = type(module)
+    defined_in = getattr(kind.forward, "__module__", None) or ""
+    return (not module._hooks and "forward" not in module.__dict__
+            and kind.__call__ is Module.__call__ and defined_in.startswith(__package__ + "."))
+
+
 def _fused(children, i, x):
     """The output of children i, i + 1 (and i + 2) in one kernel, and how many they are; or (_, 0)."""
     first = children[i]
     run = getattr(first, "forward_fused", None)
-    if run is None or i + 1 == len(children) or first._hooks or children[i + 1]._hooks:
+    if run is None or i + 1 == len(children):
         return None, 0
     activation = getattr(children[i + 1], "fused_name", None)
-    if activation not in first.fuses:
+    if activation not in first.fuses or not (_as_defined(first) and _as_defined(children[i + 1])):
         return None, 0
-    if i + 2 < len(children) and not children[i + 2]._hooks and first.pools(x, children[i + 2]):
+    if i + 2 < len(children) and first.pools(x, children[i + 2]) and _as_defined(children[i + 2]):
         return run(x, activation, pool=True), 3
     return run(x, activation), 2
 

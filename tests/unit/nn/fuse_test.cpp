@@ -100,6 +100,34 @@ TEST(Fusion, AHookSeesTheUnfusedResultOfItsModule) {
   }
 }
 
+// Layers of a user's own, derived from those that Sequential fuses.
+template <class M>
+struct Negated final : M {
+  using M::M;
+  Tensor forward(const Tensor& x) override { return neg(M::forward(x)); }
+};
+
+TEST(Fusion, ADerivedLayersOwnForwardRuns) {
+  manual_seed(4);
+  const NoGrad no_grad;
+  const Tensor rows = randn({3, 4}), images = randn({2, 2, 6, 6});
+  const auto same = [](std::initializer_list<std::shared_ptr<Module>> layers, const Tensor& x) {
+    Sequential net(layers);
+    net.eval();
+    const Tensor y = net(x);
+    set_fusion(false);
+    const Tensor single = net(x);
+    set_fusion(true);
+    EXPECT_LT(distance(single, y), 1e-5) << net.str();
+  };
+  same({make<Linear>(4, 3), make<Negated<ReLU>>()}, rows);
+  same({make<Linear>(4, 3), make<Negated<GELU>>()}, rows);
+  same({make<Negated<Linear>>(4, 3), make<ReLU>()}, rows);
+  same({make<Negated<Conv2d>>(2, 3, 3), make<ReLU>(), make<MaxPool2d>(2)}, images);
+  same({make<Conv2d>(2, 3, 3), make<ReLU>(), make<Negated<MaxPool2d>>(2)}, images);
+  same({make<Negated<BatchNorm2d>>(2), make<ReLU>()}, images);
+}
+
 TEST(Fusion, AnImageTooSmallToPoolGivesThePoolsError) {
   Sequential net{make<Conv2d>(1, 2, 3, padded()), make<ReLU>(), make<MaxPool2d>(2)};
   try {
