@@ -255,7 +255,9 @@ void product_cases(Maker& m) {
         fmt::format("F.softmax(t[0] @ t[1].transpose(-2, -1) / math.sqrt({}){}, -1) @ t[2]", d,
                     mask),
         {r.reals({b, h, tq, d}), r.reals({b, h, tk, d}), r.reals({b, h, tk, d})},
-        [=](const Tensors& t) { return scaled_dot_product_attention(t[0], t[1], t[2], causal); }};
+        [=](const Tensors& t) {
+          return scaled_dot_product_attention(t[0], t[1], t[2], causal, causal ? tk - tq : 0);
+        }};
   });
 }
 

@@ -6,16 +6,16 @@
 namespace tinytorch::kernels {
 
 // Sizes of one attention: queries are batch x heads x tq x d, keys and values batch x heads x tk x
-// d. Causal: query i sees keys 0 .. i + tk - tq, so the last query sees all keys and tq < tk is
-// decoding behind a cache of earlier keys.
+// d. Causal: query i sees keys 0 .. i + past; past > 0 is decoding behind a cache of as many keys.
 struct AttentionShape {
   int64_t batch = 0, heads = 0, tq = 0, tk = 0, d = 0;  // d <= kMaxHeadDim
   double scale = 1;                                     // > 0, usually 1 / sqrt(d)
   bool causal = false;
+  int64_t past = 0;
 
   int64_t visible(int64_t query) const {  // keys 0 .. visible - 1 take part
     if (!causal) return tk;
-    const int64_t n = query + 1 + tk - tq;
+    const int64_t n = query + 1 + past;
     return n < 0 ? 0 : n < tk ? n : tk;
   }
 };
@@ -33,8 +33,8 @@ struct AttentionOperand {
 // For each batch and head:
 //   s[i,j] = scale * sum_e q[i,e] k[j,e]   for the visible keys j of query i
 //   lse[i] = log sum_j exp(s[i,j]);   y[i,e] = sum_j exp(s[i,j] - lse[i]) v[j,e]
-// A query that sees no key (causal, tq > tk) gives y = 0 and lse = -inf. Keys that a query does not
-// see must be finite. lse (batch x heads x tq, contiguous) may be nullptr. Nothing aliases.
+// A query that sees no key (past < 0, tk = 0) gives y = 0 and lse = -inf. Keys that a query does
+// not see must be finite. lse (batch x heads x tq, contiguous) may be nullptr. Nothing aliases.
 // Sums run over keys in order, in blocks of 256; results do not depend on threads, nor on the
 // instruction set where it has a fused multiply-add.
 // Source: Dao et al. 2022, "FlashAttention": the row's log-sum is all that backward needs.

@@ -40,9 +40,9 @@ Tensor CausalSelfAttention::decode(const Tensor& x, KeyValues& cache, int64_t po
   const auto heads = [&](const Tensor& rows) {  // (b, n, c) -> (b, heads, n, c / heads), a view
     return rows.view({b, rows.size(1), heads_, c / heads_}).transpose(1, 2);
   };
-  const Tensor y =
-      scaled_dot_product_attention(heads(qkv.narrow(2, 0, c)), heads(cache.keys.narrow(1, 0, seen)),
-                                   heads(cache.values.narrow(1, 0, seen)), /*causal=*/true);
+  const Tensor y = scaled_dot_product_attention(
+      heads(qkv.narrow(2, 0, c)), heads(cache.keys.narrow(1, 0, seen)),
+      heads(cache.values.narrow(1, 0, seen)), /*causal=*/true, /*past=*/position);
   return c_proj(y.transpose(1, 2).reshape({b, t, c}));
 }
 

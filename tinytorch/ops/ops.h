@@ -144,9 +144,10 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Red
 
 // ---- attention.cpp
 // softmax(q k^T / sqrt(d) [causal mask]) v for q (..., tq, d), k and v (..., tk, d). Causal: query
-// i sees keys up to i + tk - tq.
+// i sees keys up to i + past, as PyTorch's does with past = 0. Behind a cache, past is the number
+// of keys that stood there before the first query's own.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    bool causal = false);
+                                    bool causal = false, int64_t past = 0);
 // The same on a packed projection: qkv (b, t, 3c) holds q, k, v side by side, heads inside each;
 // gives (b, t, c). Reads qkv in place.
 Tensor self_attention(const Tensor& qkv, int64_t heads, bool causal = true);

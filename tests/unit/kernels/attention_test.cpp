@@ -95,7 +95,7 @@ std::vector<double> naive(const Problem<double>& p) {
           double score = 0;
           for (int64_t e = 0; e < s.d; ++e)
             score += at(p.q, i, s.tq, e) * at(p.k, j, s.tk, e) * s.scale;
-          const bool masked = s.causal && j > i + s.tk - s.tq;
+          const bool masked = s.causal && j > i + s.past;
           weight.push_back(masked ? 0 : std::exp(score));
           sum += weight.back();
         }
@@ -111,18 +111,20 @@ std::vector<double> naive(const Problem<double>& p) {
 }
 
 const AttentionShape kShapes[] = {
-    // batch, heads, tq, tk, d, scale, causal
+    // batch, heads, tq, tk, d, scale, causal, past
     {1, 1, 1, 1, 1, 1, false},
     {2, 3, 5, 5, 7, 0.4, true},
     {1, 2, 17, 17, 20, 0.25, false},
     {2, 2, 65, 65, 33, 0.2, true},
     {1, 2, 128, 128, 32, 0.18, true},
-    {1, 1, 70, 130, 16, 0.25, true},  // behind a cache of keys
-    {1, 2, 1, 300, 24, 0.2, true},    // decoding
+    {1, 1, 70, 130, 16, 0.25, true, 60},  // behind a cache of keys
+    {1, 2, 1, 300, 24, 0.2, true, 299},   // decoding
+    {1, 1, 20, 290, 9, 0.3, true},        // a block of keys that nobody sees
+    {1, 1, 300, 20, 9, 0.3, true},        // the last queries see all
     {1, 1, 3, 97, 65, 0.2, false},
-    {1, 1, 4, 20, 256, 0.06, true},
-    {1, 1, 300, 290, 9, 0.3, true},  // the first ten queries see nothing
-    {1, 1, 3, 2, 4, 0.5, true},
+    {1, 1, 4, 20, 256, 0.06, true, 16},
+    {1, 1, 300, 290, 9, 0.3, true, -10},  // the first ten queries see nothing
+    {1, 1, 3, 2, 4, 0.5, true, -1},
     {1, 1, 260, 520, 40, 0.15, false},  // three blocks of keys, two groups of queries
     {1, 1, 530, 530, 12, 0.3, true},
     {1, 2, 31, 29, 256, 0.06, false},
@@ -157,8 +159,8 @@ TEST(AttentionKernels, LoopsFollowTheDefinition) {
 // The derivative of sum(dy * y) by central differences of the definition.
 TEST(AttentionKernels, LoopsGradientIsTheDerivative) {
   for (AttentionShape s :
-       {AttentionShape{1, 2, 4, 6, 3, 0.7, true}, AttentionShape{2, 1, 5, 3, 4, 0.5, false},
-        AttentionShape{1, 1, 5, 3, 2, 0.5, true}}) {
+       {AttentionShape{1, 2, 4, 6, 3, 0.7, true, 2}, AttentionShape{2, 1, 5, 3, 4, 0.5, false},
+        AttentionShape{1, 1, 5, 3, 2, 0.5, true, -2}}) {
     Problem<double> p(s);
     p.run();
     auto loss = [&] {
@@ -232,7 +234,7 @@ TEST(AttentionKernels, SameBitsForThreadsAndTargets) {
       if (!set_isa(isa)) continue;
       for (int threads : {1, 3}) {
         set_num_threads(threads);
-        Problem<float> p({2, s.heads, s.tq, s.tk, s.d, s.scale, s.causal});
+        Problem<float> p({2, s.heads, s.tq, s.tk, s.d, s.scale, s.causal, s.past});
         p.run();
         if (want.empty()) want = p.all();
         EXPECT_EQ(std::memcmp(p.all().data(), want.data(), want.size() * 4), 0)

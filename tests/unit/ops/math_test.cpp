@@ -141,6 +141,19 @@ TEST(Math, LogicTakesWhatIsNotZeroForTrue) {
   EXPECT_EQ(logical_xor(x, i).dtype(), DType::kBool);
 }
 
+TEST(Math, CausalAttentionHidesWhatStandsBehindAQuerysOwnPlace) {
+  // Equal scores: a query gives the mean of the values that it sees.
+  const auto means = [](int64_t queries, int64_t keys, int64_t past) {
+    const Tensor v = arange(keys).to(DType::kF32).reshape({keys, 1});
+    return values(scaled_dot_product_attention(zeros({queries, 1}), zeros({keys, 1}), v,
+                                               /*causal=*/true, past));
+  };
+  EXPECT_EQ(means(2, 5, 0), Values({0, 0.5}));  // torch.ones(2, 5).tril()
+  EXPECT_EQ(means(4, 2, 0), Values({0, 0.5, 0.5, 0.5}));
+  EXPECT_EQ(means(2, 5, 3), Values({1.5, 2}));  // behind a cache of three keys
+  EXPECT_EQ(means(1, 3, 7), Values({1}));
+}
+
 TEST(Math, InPlaceOnALargeViewHappensOnce) {
   Tensor whole = zeros({600, 700}), view = whole.narrow(1, 20, 650);
   view.add_(ones({600, 650}));  // rows with gaps, and enough of them for all threads
