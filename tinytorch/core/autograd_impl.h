@@ -26,12 +26,16 @@ inline bool is_leaf_node(const Node* node) {
 struct GraphAccess {
   static Tensor handle(TensorBase* base) { return Tensor(Ref<TensorBase>(base)); }
   static Node* node_of(const Tensor& t) { return t.base_->grad_fn; }
-  // The node that gets t's gradient; a leaf's is made when it is first used.
+  // The node that gets t's gradient; a leaf's is made when it is first used. GradError for a view
+  // whose base has got another node since.
   static Node* gradient_node(const Tensor& t) {
     TensorBase* base = t.base_.get();
+    if (base->is_view) [[unlikely]]
+      check_view(t);
     if (!base->grad_fn) make_leaf_node(base);
     return base->grad_fn;
   }
+  static void check_view(const Tensor& t);
   [[gnu::noinline]] static void make_leaf_node(TensorBase* base) {
     set_node(base, Ref<Node>(new LeafNode(base)), 0);
   }
@@ -48,5 +52,10 @@ struct GraphAccess {
     if (old) Ref<TensorBase>::adopt(old);
   }
 };
+
+// Call before `value`, which requires a gradient, is added or otherwise written in place to x by
+// `op` and recorded. GradError for a view of memory that others hold: they would not get into the
+// graph.
+void begin_recorded_write(const Tensor& x, const Tensor& value, const char* op);
 
 }  // namespace tinytorch

@@ -43,7 +43,29 @@ Tensor& Tensor::adopt_graph(const Tensor& result) {
 }
 
 Tensor Tensor::detach() const {
-  return alias(*this, layout());
+  Tensor out = alias(*this, layout());
+  out.base_->is_view = false;  // a change of it is no change of this tensor's graph
+  return out;
+}
+
+// Note: views and in-place changes. A view's node leads to the node that its base had when the view
+// was taken. Once a recorded in-place change has given the base another node, the view's values
+// have the change in them and its node has not. PyTorch gives such a view a new node; here using it
+// is an error. A leaf's node never changes, so its views stay good whatever is done under NoGrad.
+void TensorBase::become_view(const Tensor& of) {
+  is_view = true;
+  viewed_version = of.version();
+  base_may_move = of.base()->is_view ? of.base()->base_may_move : !of.is_leaf();
+}
+
+void GraphAccess::check_view(const Tensor& t) {
+  const TensorBase& base = *t.base_;
+  if (!base.base_may_move || base.viewed_version == t.version() || t.is_leaf()) return;
+  raise<GradError>(
+      "a view of shape {}, made by {} at version {} of its base, is used at version {}: its "
+      "gradient would miss the changes in place between. Hint: take the view after the change, or "
+      "use the out-of-place form of what changed the base.",
+      t.shape().str(), base.grad_fn->name(), base.viewed_version, t.version());
 }
 
 void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "tinytorch/core/autograd.h"
+#include "tinytorch/core/autograd_impl.h"
 #include "tinytorch/core/format.h"
 
 namespace tinytorch {
@@ -73,6 +74,18 @@ std::string described(const Tensor& x) {
 
 }  // namespace
 
+void begin_recorded_write(const Tensor& x, const Tensor& value, const char* op) {
+  TensorBase* base = x.base();
+  if (!base->is_view || x.requires_grad()) return;  // begin_in_place speaks of views in a graph
+  if (x.storage().use_count() > 1)
+    raise<GradError>(
+        "{}: a value of shape {} requires a gradient and cannot be written into a view of shape "
+        "{}: the view's base would not get it. Hint: write through the base (index_put; base[i] = "
+        "value in Python), or build the result with cat or where.",
+        op, value.shape().str(), x.shape().str());
+  base->is_view = false;  // what it was taken from is gone
+}
+
 void begin_in_place(const Tensor& x, const char* op, const Tensor& source) {
   if (grad_enabled() && x.requires_grad()) {
     if (x.is_leaf())
@@ -96,7 +109,10 @@ void begin_in_place(const Tensor& x, const char* op, const Tensor& source) {
         "{}: {} is changed while {} is read from the same memory, elsewhere in it. Hint: clone() "
         "the second first.",
         op, described(x), described(source));
+  TensorBase* base = x.base();
+  const bool current = base->viewed_version == x.version();
   x.storage().bump_version();
+  if (current) base->viewed_version = x.version();  // a view's own change leaves it as good
 }
 
 }  // namespace tinytorch

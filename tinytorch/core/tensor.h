@@ -32,10 +32,15 @@ struct TensorBase : RefCounted {
   uint32_t output_nr = 0;      // which of that node's outputs this is
   bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
   bool is_view = false;        // shares its storage with the tensor it was taken from
-  TensorBase* grad = nullptr;  // counted
+  // Of a view: the version at which it was taken, and whether its base's place in the graph can
+  // change (a leaf's cannot). A view of an older version belongs to a graph that is no more.
+  bool base_may_move = false;
+  uint32_t viewed_version = 0;
+  TensorBase* grad = nullptr;      // counted
   PackedWeight* packed = nullptr;  // counted
   static void destroy(TensorBase* base);
   void leave_graph();  // drops grad_fn and grad
+  void become_view(const Tensor& of);
   void drop_packed();
   static void* operator new(size_t bytes) { return new_small(bytes); }
   static void operator delete(void* memory, size_t bytes) { delete_small(memory, bytes); }

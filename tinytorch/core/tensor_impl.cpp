@@ -118,7 +118,7 @@ Tensor dense_result(const Tensor& a, const Tensor& b, DenseOperands& operands) {
 
 Tensor alias(const Tensor& x, const Layout& layout) {
   Tensor out = make_tensor(x.storage(), x.dtype(), layout);
-  out.base()->is_view = true;
+  out.base()->become_view(x);
   return out;
 }
 

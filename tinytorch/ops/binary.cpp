@@ -84,6 +84,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 #include <array>
 
+#include "tinytorch/core/autograd_impl.h"
 #include "tinytorch/ops/common.h"
 
 namespace tinytorch {
@@ -336,6 +337,7 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
 
 Tensor& Tensor::add_(const Tensor& o, Scalar alpha) {
   const bool recording = needs_grad(*this, o);
+  if (recording) begin_recorded_write(*this, o, "add_");
   const Tensor before = recording ? *this : Tensor();
   const FormulaNumbers params{alpha.value};
   alpha.value == 1 ? apply_in_place(*this, "add_", kAdd, o)
@@ -351,6 +353,7 @@ Tensor& Tensor::sub_(const Tensor& o) {
 }
 Tensor& Tensor::mul_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "mul_", kMul, o);
+  begin_recorded_write(*this, o, "mul_");
   begin_in_place(*this, "mul_", o);
   const Tensor product = tinytorch::mul(clone(), o);  // the gradient needs the value before
   {
@@ -364,6 +367,7 @@ Tensor& Tensor::mul_(Scalar s) {
 }
 Tensor& Tensor::div_(const Tensor& o) {
   if (!needs_grad(*this, o)) return apply_in_place(*this, "div_", kDiv, o);
+  begin_recorded_write(*this, o, "div_");
   begin_in_place(*this, "div_", o);
   const Tensor quotient = tinytorch::div(clone(), o);  // the gradient needs the value before
   {

@@ -119,6 +119,85 @@ TEST(Autograd, InPlaceOperationsInAGraphAreDifferentiated) {
   EXPECT_EQ(to_vector<float>(a.grad()), (std::vector<float>{18, 27}));
 }
 
+TEST(Autograd, AViewOlderThanARecordedChangeOfItsBaseIsAnError) {
+  using Change = std::function<void(Tensor&)>;
+  using View = std::function<Tensor(const Tensor&)>;
+  const std::pair<const char*, Change> changes[] = {
+      {"mul_", [](Tensor& y) { y.mul_(2.0); }},
+      {"add_", [](Tensor& y) { y.add_(y.detach().clone()); }},
+      {"zero_", [](Tensor& y) { y.zero_(); }},
+      {"fill_", [](Tensor& y) { y.fill_(3); }},
+      {"copy_", [](Tensor& y) { y.copy_(y * 2.0); }}};
+  const std::pair<const char*, View> views[] = {
+      {"narrow", [](const Tensor& y) { return y.narrow(0, 1, 2); }},
+      {"view", [](const Tensor& y) { return y.view({3, 1}); }},
+      {"unsqueeze", [](const Tensor& y) { return y.unsqueeze(0); }},
+      {"expand", [](const Tensor& y) { return y.expand({2, 3}); }},
+      {"view of a view", [](const Tensor& y) { return y.view({3, 1}).t(); }}};
+  for (const auto& [change_name, change] : changes)
+    for (const auto& [view_name, view] : views) {
+      SCOPED_TRACE(std::string(change_name) + " behind " + view_name);
+      Tensor x = leaf({1, 2, 3});
+      Tensor y = x * 1.0;
+      const Tensor before = view(y);
+      const Tensor used = before + 1.0;  // before the change: good
+      change(y);
+      EXPECT_NE(message_of([&] { sum(before); }).find("take the view after the change"),
+                std::string::npos);
+      sum(used).backward();
+      EXPECT_TRUE(x.grad().defined());
+    }
+  Tensor x = leaf({1, 2, 3});
+  Tensor y = x * 1.0;
+  y.mul_(2.0);
+  sum(y.narrow(0, 1, 2)).backward();
+  EXPECT_EQ(to_vector<float>(x.grad()), (std::vector<float>{0, 2, 2}));
+}
+
+TEST(Autograd, AViewOfALeafOutlivesChangesUnderNoGrad) {
+  Tensor w = leaf({1, 2, 3});
+  const Tensor v = w.view({3, 1}).narrow(0, 1, 2);
+  {
+    const NoGrad no_grad;
+    w.mul_(2.0);
+  }
+  sum(v * 3.0).backward();
+  EXPECT_EQ(to_vector<float>(w.grad()), (std::vector<float>{0, 3, 3}));
+  Tensor own = (w * 2.0).view({3, 1});
+  {
+    const NoGrad no_grad;
+    own.add_(1.0);
+  }
+  sum(own).backward();
+  EXPECT_EQ(to_vector<float>(w.grad()), (std::vector<float>{2, 5, 5}));
+}
+
+TEST(Autograd, AValueWithAGradientIsNotLostInAViewOfAnother) {
+  const Tensor x = leaf({1, 2});
+  const Tensor base = zeros({3});
+  for (const auto& [name, write] :
+       {std::pair<const char*, std::function<void(Tensor)>>{"add_", [&](Tensor v) { v.add_(x); }},
+        {"sub_", [&](Tensor v) { v.sub_(x); }},
+        {"mul_", [&](Tensor v) { v.mul_(x); }},
+        {"div_", [&](Tensor v) { v.div_(x); }}}) {
+    SCOPED_TRACE(name);
+    EXPECT_NE(message_of([&] { write(base.narrow(0, 1, 2)); }).find("write through the base"),
+              std::string::npos);
+    EXPECT_EQ(base.version(), 0u);
+  }
+  // Nobody else holds the memory: the view is as good as its base.
+  Tensor alone = zeros({2, 1}).view({2});
+  alone.add_(x);
+  alone.mul_(x);
+  sum(alone).backward();
+  EXPECT_EQ(to_vector<float>(x.grad()), (std::vector<float>{2, 4}));
+  // Nor does a detached tensor belong to a base in a graph.
+  Tensor detached = base.detach();
+  detached.narrow(0, 0, 2).add_(x.detach());
+  detached.add_(leaf({1, 1, 1}));
+  EXPECT_TRUE(detached.requires_grad());
+}
+
 TEST(Autograd, TheGraphIsUsedOnceUnlessRetained) {
   Tensor a = leaf({2});
   Tensor y = (a * a).sum();
