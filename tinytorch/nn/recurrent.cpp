@@ -63,7 +63,7 @@ RecurrentState Recurrent::run_cell(const Cell& cell, const Tensor& x, RecurrentS
 }
 
 RecurrentResult Recurrent::run(const Tensor& input, const RecurrentState& given) {
-  if (input.dim() != 3 || input.size(2) != input_ || input.numel() == 0)
+  if (input.dim() != 3 || input.size(2) != input_ || input.size(options_.batch_first ? 1 : 0) == 0)
     raise<ShapeError>("{}: input {} must be {}, with at least one time.", kind(),
                       input.shape().str(),
                       format_text("({}, {})", options_.batch_first ? "n, t" : "t, n", input_));

@@ -273,7 +273,6 @@ TINYTORCH_WITH_SCALAR(ge)
 TINYTORCH_WITH_SCALAR(operator+)
 TINYTORCH_WITH_SCALAR(operator-)
 TINYTORCH_WITH_SCALAR(operator*)
-TINYTORCH_WITH_SCALAR(operator/)
 #undef TINYTORCH_WITH_SCALAR
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
@@ -304,8 +303,19 @@ Tensor operator-(Scalar a, const Tensor& b) {
   const auto [x, s] = with_scalar(b, a);
   return s - x;
 }
+
+// Division is in floats: a scalar that the integers beside it cannot hold (-1 or 300 in u8) must
+// not become one of them first.
+static std::pair<Tensor, Tensor> floats_with_scalar(const Tensor& a, Scalar s) {
+  if (is_floating(a.dtype())) return with_scalar(a, s);
+  return {a.to(DType::kF32), scalar_tensor(s, DType::kF32)};
+}
+Tensor operator/(const Tensor& a, Scalar b) {
+  const auto [x, s] = floats_with_scalar(a, b);
+  return x / s;
+}
 Tensor operator/(Scalar a, const Tensor& b) {
-  const auto [x, s] = with_scalar(b, a);
+  const auto [x, s] = floats_with_scalar(b, a);
   return s / x;
 }
 

@@ -249,8 +249,8 @@ Tensor kl_div(const Tensor& x, const Tensor& target, KlReduction reduction, bool
   Tensor each;
   if (log_target) {
     each = exp(target) * (target - x);
-  } else {  // t log(t) is 0 at 0
-    const Tensor logs = log(where(gt(target, 0), target, ones(target.shape(), target.dtype())));
+  } else {  // t log(t) is 0 at 0 and NaN below
+    const Tensor logs = log(where(ne(target, 0), target, ones(target.shape(), target.dtype())));
     each = target * (logs - x);
   }
   if (reduction == KlReduction::kBatchMean) {

@@ -12,6 +12,7 @@
 #include "tinytorch/nn/multihead_attention.h"
 #include "tinytorch/nn/recurrent.h"
 #include "tinytorch/nn/transposed_conv.h"
+#include "tinytorch/ops/ops.h"
 
 namespace tinytorch {
 namespace {
@@ -180,6 +181,8 @@ TEST_F(Init, LayersSayWhatDoesNotFit) {
   EXPECT_NE(
       message([&] { gru.run(zeros({5, 2, 3}), {{}, zeros({1, 2, 4})}); }).find("no cell state"),
       std::string::npos);
+  EXPECT_NE(message([&] { gru.run(zeros({0, 2, 3})); }).find("at least one time"),
+            std::string::npos);
   nn::MultiheadAttention attention(4, 2);
   const Tensor x = zeros({3, 2, 4});
   EXPECT_NE(message([&] {
@@ -202,6 +205,20 @@ TEST_F(Init, LayersSayWhatDoesNotFit) {
         << in << " " << out << " " << kernel << " " << groups;
   EXPECT_NE(message([&] { nn::MultiheadAttention(4, 3); }).find("shared by 3 heads"),
             std::string::npos);
+}
+
+TEST(Layers, ABatchOfNoneRunsThroughRecurrentLayers) {
+  nn::RecurrentOptions options;
+  options.num_layers = 2, options.bidirectional = true;
+  for (const bool batch_first : {false, true}) {
+    options.batch_first = batch_first;
+    nn::LSTM lstm(3, 4, options);
+    const nn::RecurrentResult r = lstm.run(batch_first ? zeros({0, 5, 3}) : zeros({5, 0, 3}));
+    EXPECT_EQ(r.output.shape(), batch_first ? (Shape{0, 5, 8}) : (Shape{5, 0, 8}));
+    EXPECT_EQ(r.state.h.shape(), (Shape{4, 0, 4}));
+    sum(r.output).backward();
+    for (const Tensor& p : lstm.parameters()) EXPECT_EQ(max(p.grad()).item(), 0);
+  }
 }
 
 }  // namespace

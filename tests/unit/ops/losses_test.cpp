@@ -52,6 +52,12 @@ TEST(Losses, KlDivergenceOfAnEventThatNeverHappensIsZero) {
   EXPECT_EQ(to_vector<float>(each), (std::vector<float>{0, 0.5}));
 }
 
+TEST(Losses, KlDivergenceOfANegativeProbabilityIsNaN) {
+  const Tensor each = kl_div(Tensor::of({-1, -1}), Tensor::of({-0.5, 1}), KlReduction::kNone);
+  EXPECT_TRUE(std::isnan(each.data<float>()[0]));
+  EXPECT_EQ(each.data<float>()[1], 1);
+}
+
 TEST(Losses, LogitsOfAnySizeGiveFiniteLosses) {
   const Tensor each = binary_cross_entropy_with_logits(Tensor::of({1e4, -1e4, 1e4}),
                                                        Tensor::of({0, 1, 1}), {}, Reduction::kNone);

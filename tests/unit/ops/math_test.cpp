@@ -141,6 +141,14 @@ TEST(Math, LogicTakesWhatIsNotZeroForTrue) {
   EXPECT_EQ(logical_xor(x, i).dtype(), DType::kBool);
 }
 
+TEST(Math, DivisionOfIntegersTakesScalarsThatTheyCannotHold) {
+  const Tensor u8 = Tensor::of({1, 2}, {}, DType::kU8), i8 = Tensor::of({3, 6}, {}, DType::kI8);
+  EXPECT_EQ((u8 / -1).dtype(), DType::kF32);
+  EXPECT_EQ(values(u8 / -1), Values({-1, -2}));
+  EXPECT_EQ(values(i8 / 300), Values({3 / 300.0f, 6 / 300.0f}));
+  EXPECT_EQ(values(-300 / i8), Values({-100, -50}));
+}
+
 TEST(Math, CausalAttentionHidesWhatStandsBehindAQuerysOwnPlace) {
   // Equal scores: a query gives the mean of the values that it sees.
   const auto means = [](int64_t queries, int64_t keys, int64_t past) {
