@@ -28,15 +28,13 @@ struct TensorBase : RefCounted {
     if (grad_fn || grad) leave_graph();
     if (packed) drop_packed();
   }
-  Node* grad_fn = nullptr;     // counted; the node that made this tensor (or accumulates a leaf)
-  uint32_t output_nr = 0;      // which of that node's outputs this is
-  bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
-  bool is_view = false;        // shares its storage with the tensor it was taken from
-  // Of a view: the version at which it was taken, and whether its base's place in the graph can
-  // change (a leaf's cannot). A view of an older version belongs to a graph that is no more.
-  bool base_may_move = false;
-  uint32_t viewed_version = 0;
-  TensorBase* grad = nullptr;      // counted
+  uint32_t viewed_version = 0;  // of a view: that of its storage when it was taken (graph.cpp)
+  Node* grad_fn = nullptr;      // counted; the node that made this tensor (or accumulates a leaf)
+  uint32_t output_nr = 0;       // which of that node's outputs this is
+  bool requires_grad = false;   // a leaf that wants a gradient, or grad_fn is set
+  bool is_view = false;         // shares its storage with the tensor it was taken from
+  bool base_may_move = false;   // of a view: its base can get another node (a leaf cannot)
+  TensorBase* grad = nullptr;   // counted
   PackedWeight* packed = nullptr;  // counted
   static void destroy(TensorBase* base);
   void leave_graph();  // drops grad_fn and grad
