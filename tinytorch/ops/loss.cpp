@@ -244,7 +244,8 @@ const OpInfo kTable[] = {
      "cross_entropy(logits, target, weight, ignore_index, reduction, label_smoothing)",
      "-log softmax(logits)[target], smoothed towards the mean over classes; of probabilities "
      "-sum target log softmax(logits)",
-     "softmax(logits) - onehot(target)", "logits, target, each row's maximum and sum",
+     "softmax(logits) - onehot(target)",
+     "logits, target, each row's maximum and sum; of a mean or sum the gradient itself",
      "cross_entropy cross_entropy_grad", ce_samples, ce_cost, ce_errors},
     {"mse_loss", "mse_loss(x, target, reduction)", "(x - target)^2", "2 (x - target) g",
      "x - target", "pointwise sum", mse_samples, mse_cost, mse_errors},
