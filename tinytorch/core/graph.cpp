@@ -54,18 +54,20 @@ Tensor Tensor::detach() const {
 // is an error. A leaf's node never changes, so its views stay good whatever is done under NoGrad.
 void TensorBase::become_view(const Tensor& of) {
   is_view = true;
-  viewed_version = of.version();
-  base_may_move = of.base()->is_view ? of.base()->base_may_move : !of.is_leaf();
+  const TensorBase& base = *of.base();
+  const bool of_leaf = base.is_view ? base.viewed_version == kAnyVersion : of.is_leaf();
+  viewed_version = of_leaf ? kAnyVersion : of.version();
 }
 
 void GraphAccess::check_view(const Tensor& t) {
   const TensorBase& base = *t.base_;
-  if (!base.base_may_move || base.viewed_version == t.version() || t.is_leaf()) return;
+  const uint32_t taken = base.viewed_version;
+  if (taken == TensorBase::kAnyVersion || taken == t.version() || t.is_leaf()) return;
   raise<GradError>(
       "a view of shape {}, made by {} at version {} of its base, is used at version {}: its "
       "gradient would miss the changes in place between. Hint: take the view after the change, or "
       "use the out-of-place form of what changed the base.",
-      t.shape().str(), base.grad_fn->name(), base.viewed_version, t.version());
+      t.shape().str(), base.grad_fn->name(), taken, t.version());
 }
 
 void Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {

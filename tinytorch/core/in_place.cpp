@@ -110,7 +110,7 @@ void begin_in_place(const Tensor& x, const char* op, const Tensor& source) {
         "the second first.",
         op, described(x), described(source));
   TensorBase* base = x.base();
-  const bool current = base->viewed_version == x.version();
+  const bool current = base->is_view && base->viewed_version == x.version();
   x.storage().bump_version();
   if (current) base->viewed_version = x.version();  // a view's own change leaves it as good
 }

@@ -28,16 +28,18 @@ struct TensorBase : RefCounted {
     if (grad_fn || grad) leave_graph();
     if (packed) drop_packed();
   }
-  uint32_t viewed_version = 0;  // of a view: that of its storage when it was taken (graph.cpp)
-  Node* grad_fn = nullptr;      // counted; the node that made this tensor (or accumulates a leaf)
-  uint32_t output_nr = 0;       // which of that node's outputs this is
-  bool requires_grad = false;   // a leaf that wants a gradient, or grad_fn is set
-  bool is_view = false;         // shares its storage with the tensor it was taken from
-  bool base_may_move = false;   // of a view: its base can get another node (a leaf cannot)
-  TensorBase* grad = nullptr;   // counted
+  // Of a view: the version at which it was taken, or kAnyVersion (note at become_view). In the gap
+  // behind the count and without a start value: every tensor would pay for it.
+  uint32_t viewed_version;
+  Node* grad_fn = nullptr;     // counted; the node that made this tensor (or accumulates a leaf)
+  uint32_t output_nr = 0;      // which of that node's outputs this is
+  bool requires_grad = false;  // a leaf that wants a gradient, or grad_fn is set
+  bool is_view = false;        // shares its storage with the tensor it was taken from
+  TensorBase* grad = nullptr;  // counted
   PackedWeight* packed = nullptr;  // counted
   static void destroy(TensorBase* base);
   void leave_graph();  // drops grad_fn and grad
+  static constexpr uint32_t kAnyVersion = UINT32_MAX;
   void become_view(const Tensor& of);
   void drop_packed();
   static void* operator new(size_t bytes) { return new_small(bytes); }
