@@ -1,11 +1,10 @@
-"""Networks, optimizers and data: alone, and against PyTorch where it is installed."""
+"""Networks: alone, and against PyTorch where it is installed."""
 
 import copy
 import io
 import os
 import pickle
 import tempfile
-import threading
 import unittest
 import warnings
 import weakref
@@ -483,39 +482,6 @@ class Autograd(TestCase):
         del y
 
 
-class Optimizers(TestCase):
-    def test_groups_options_and_state(self):
-        a, b = (nn.Parameter(tt.ones(2)) for _ in "ab")
-        optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 1.0}], lr=0.5, momentum=0.9)
-        for p in (a, b):
-            p.grad = tt.ones(2)
-        optimizer.step()
-        self.close(a, [0.5, 0.5])
-        self.close(b, [0, 0])
-        optimizer.param_groups[1]["lr"] = 0.0
-        optimizer.param_groups[0]["weight_decay"] = 1.0
-        optimizer.step()  # momentum 0.9 + 1 + decay 0.5 = 2.4 for a
-        self.close(a, [0.5 - 0.5 * 2.4] * 2)
-        self.close(b, [0, 0])
-        state = optimizer.state_dict()
-        self.close(state["state"][0]["momentum_buffer"], [2.4, 2.4])
-        self.assertEqual(state["param_groups"][1]["params"], [1])
-        with self.assertRaisesRegex(ValueError, "same parameter"):
-            optimizer.add_param_group({"params": [a]})
-        with self.assertRaisesRegex(ValueError, "unknown options.*beta"):
-            optim.SGD([{"params": [a], "beta": 1}])
-        with self.assertRaises(ValueError):
-            optim.SGD([])
-
-    def test_clipping(self):
-        p = nn.Parameter(tt.zeros(2))
-        p.grad = tt.tensor([3.0, 4])
-        self.close(nn.utils.clip_grad_norm_([p], 1.0), 5.0)
-        self.close(p.grad, [0.6, 0.8])
-        nn.utils.clip_grad_value_([p], 0.7)
-        self.close(p.grad, [0.6, 0.7])
-
-
 @needs_torch
 class AgainstTorch(TestCase):
     """The same network here and there: weights move both ways, training gives the same numbers."""
@@ -724,189 +690,6 @@ class Sequences(TestCase):
         b, _ = theirs(*[torch.tensor(x)] * 3, attn_mask=torch.tensor(mask))
         self.assertIsNone(weights)
         self.close(a, b)
-
-
-class Data(TestCase):
-    def test_tensor_dataset_and_loader(self):
-        x, y = tt.arange(10).float().reshape(10, 1), tt.arange(10)
-        data = tt.data.TensorDataset(x, y)
-        loader = tt.utils.data.DataLoader(data, batch_size=4)
-        self.assertEqual(len(loader), 3)
-        seen = [b.tolist() for _, b in loader]
-        self.assertEqual(seen, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]])
-        kept = list(loader)  # batches that are held stay what they were
-        self.assertEqual([b.tolist() for _, b in kept], seen)
-        arrays = [b.numpy() for _, b in loader]
-        self.assertEqual([a.tolist() for a in arrays], seen)
-        self.assertEqual(data[3][1].item(), 3)
-
-    def test_shuffling(self):
-        data = tt.data.TensorDataset(tt.zeros(20, 1), tt.arange(20))
-
-        def epochs(**options):
-            loader = tt.data.DataLoader(data, batch_size=8, shuffle=True, **options)
-            return [[i for _, b in loader for i in b.tolist()] for _ in range(2)]
-
-        a = epochs(seed=1)
-        self.assertEqual(sorted(a[0]), list(range(20)))
-        self.assertNotEqual(a[0], a[1])
-        self.assertEqual(a, epochs(seed=1, num_workers=2))
-        self.assertNotEqual(a, epochs(seed=2))
-        tt.manual_seed(1)
-        b = epochs()
-        tt.manual_seed(1)
-        self.assertEqual(b, epochs())
-
-    def test_leaving_early_and_going_on(self):
-        x = tt.arange(10).float()
-
-        class Pairs(tt.data.Dataset):
-            def __len__(self):
-                return 10
-
-            def __getitem__(self, i):
-                return {"x": x[i], "i": i, "a": np.full(2, i)}
-
-        for data in (tt.data.TensorDataset(x, tt.arange(10)), Pairs()):
-            def rows(batch):
-                return (batch[1] if isinstance(batch, tuple) else batch["i"]).tolist()
-
-            loader = tt.data.DataLoader(data, batch_size=3, shuffle=True, seed=4)
-            first = [rows(b) for b in loader]
-            second = [rows(b) for b in loader]
-            again = tt.data.DataLoader(data, batch_size=3, shuffle=True, seed=4)
-            for batch in again:
-                break
-            state = again.state_dict()
-            self.assertEqual([rows(b) for b in again], second)  # a new epoch
-            again.load_state_dict(state)
-            self.assertEqual([rows(b) for b in again], first[1:])
-        self.assertEqual(next(iter(tt.data.DataLoader(Pairs(), batch_size=3)))["a"].shape, (3, 2))
-
-    def loaders(self, **options):
-        """Of the library's batches and of Python's; batches as lists."""
-        x = tt.arange(6)
-
-        class Numbers(tt.data.Dataset):
-            def __len__(self):
-                return 6
-
-            def __getitem__(self, i):
-                return x[i], x[i]
-
-        for data in (tt.data.TensorDataset(x.float(), x), Numbers()):
-            loader = tt.data.DataLoader(data, batch_size=2, **options)
-            yield loader, lambda walk: [b.tolist() for _, b in walk]
-
-    def test_loops_over_one_loader_do_not_share_a_place(self):
-        for options in ({}, {"shuffle": True, "seed": 3}):
-            for loader, rows in self.loaders(**options):
-                pairs = [(a.tolist(), b.tolist()) for (_, a), (_, b) in zip(loader, loader)]
-                self.assertEqual(len(pairs), 3)
-                for a, b in pairs:
-                    self.assertEqual(a, b)
-                self.assertEqual(sorted(sum((a for a, _ in pairs), [])), list(range(6)))
-                for _ in loader:  # a loop in a loop: each is whole
-                    self.assertEqual(sorted(sum(rows(loader), [])), list(range(6)))
-
-    def test_epochs_do_not_come_twice(self):
-        for loader, rows in self.loaders(shuffle=True, seed=1):
-            fresh = [rows(loader) for _ in range(6)]
-        for loader, rows in self.loaders(shuffle=True, seed=1):
-            self.assertEqual(rows(loader), fresh[0])
-            self.assertEqual(rows(a for a, _ in zip(loader, loader)), fresh[1])
-            outer = iter(loader)
-            next(outer)
-            self.assertEqual(loader.state_dict()["batch"], 1)
-            inner = rows(loader)
-            self.assertNotIn(inner, fresh[:2])
-            self.assertEqual(rows(outer), fresh[loader.state_dict()["epoch"] - 2][1:])
-            self.assertEqual(rows(loader), fresh[fresh.index(inner) + 1])
-            with self.assertRaisesRegex(ValueError, "3 batches"):
-                loader.load_state_dict({"seed": 1, "epoch": 0, "batch": 4})
-
-    def test_threads_may_loop_over_one_loader(self):
-        data = tt.data.TensorDataset(tt.arange(64).float(), tt.arange(64))
-        loader = tt.data.DataLoader(data, batch_size=4, num_workers=2)
-        sums = []
-
-        def work():
-            for _ in range(5):
-                sums.append(sum(b.sum().item() for _, b in loader))
-
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(3)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join(20)
-        self.assertEqual(sums, [64 * 63 // 2] * 15)
-
-    def test_sets_of_the_library(self):
-        train, test = tt.data.load_dataset("digits", flatten=True)
-        self.assertEqual((len(train), len(test), train.classes), (1438, 359, 10))
-        x, y = train[0]
-        self.assertEqual((x.shape, y.dtype), ((64,), tt.int64))
-        xs, ys = next(iter(tt.data.DataLoader(train, batch_size=5, num_workers=1)))
-        self.same(xs[0], x)
-        self.assertEqual(ys.shape, (5,))
-        parts = tt.data.random_split(test, [300, 59])
-        self.assertEqual([len(p) for p in parts], [300, 59])
-        with self.assertRaisesRegex(ValueError, "digitz.*digits"):
-            tt.data.load_dataset("digitz")
-        with self.assertRaises(IndexError):
-            train[1438]
-
-    def test_a_lone_tensor_is_a_data_set_too(self):
-        loader = tt.data.DataLoader(tt.data.TensorDataset(tt.arange(5)), batch_size=2)
-        self.assertEqual([b[0].tolist() for b in loader], [[0, 1], [2, 3], [4]])
-        with self.assertRaisesRegex(ValueError, "num_workers"):
-            tt.data.DataLoader(tt.data.TensorDataset(tt.arange(5)), num_workers=2)
-
-
-class OptimizerStateTest(TestCase):
-    MAKE = [
-        lambda p: optim.SGD(p, lr=0.1), lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
-        lambda p: optim.Adam(p, lr=0.1), lambda p: optim.AdamW(p, lr=0.1),
-        lambda p: optim.RMSprop(p, lr=0.1), lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9),
-        lambda p: optim.RMSprop(p, lr=0.1, centered=True),
-        lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9, centered=True),
-        lambda p: optim.Adagrad(p, lr=0.1), lambda p: optim.Lion(p, lr=0.1),
-    ]
-
-    def run_steps(self, optimizer, p, steps):
-        for step in steps:
-            optimizer.zero_grad()
-            (p * p * (step + 1) - p).sum().backward()
-            optimizer.step()
-
-    def test_a_saved_state_goes_on_bit_for_bit(self):
-        for make in self.MAKE:
-            p = nn.Parameter(tt.arange(5.0))
-            whole = make([p])
-            self.run_steps(whole, p, range(3))
-            q = nn.Parameter(p.detach().clone())
-            resumed = make([q])
-            resumed.load_state_dict(whole.state_dict())
-            self.run_steps(whole, p, range(3, 6))
-            self.run_steps(resumed, q, range(3, 6))
-            self.same(q, p)
-
-    def test_frozen_parameters_are_left_alone(self):
-        for make in self.MAKE:
-            p, frozen = nn.Parameter(tt.ones(2)), nn.Parameter(tt.ones(2), requires_grad=False)
-            optimizer = make([frozen, p])
-            self.run_steps(optimizer, p, range(2))
-            self.same(frozen, tt.ones(2))
-            self.assertNotEqual(p[0].item(), 1)
-
-    def test_data_of_another_size_is_an_error(self):
-        for make in self.MAKE:
-            p = nn.Parameter(tt.ones(3))
-            optimizer = make([p])
-            self.run_steps(optimizer, p, range(1))
-            p.data = tt.ones(50000)
-            with self.assertRaisesRegex(tt.ShapeError, "parameter 0 is f32 .50000. now"):
-                optimizer.step()
 
 
 if __name__ == "__main__":
