@@ -4,6 +4,12 @@
 
 namespace tinytorch {
 
+TensorBase& Tensor::checked_base() const {
+  if (!base_) [[unlikely]]
+    static_cast<void>(shape());  // raises, as every accessor does
+  return *base_;
+}
+
 bool Tensor::is_leaf() const {
   const TensorBase& base = checked_base();
   return !base.requires_grad || !base.grad_fn || is_leaf_node(base.grad_fn);

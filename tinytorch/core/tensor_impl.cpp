@@ -123,11 +123,6 @@ Tensor alias(const Tensor& x, const Layout& layout) {
   return out;
 }
 
-TensorBase& Tensor::checked_base() const {
-  if (!base_) [[unlikely]]
-    undefined_tensor();
-  return *base_;
-}
 const Shape& Tensor::shape() const {
   return impl(base_.get()).layout.shape;
 }

@@ -127,7 +127,7 @@ TEST(Autograd, AViewOlderThanARecordedChangeOfItsBaseIsAnError) {
       {"add_", [](Tensor& y) { y.add_(y.detach().clone()); }},
       {"zero_", [](Tensor& y) { y.zero_(); }},
       {"fill_", [](Tensor& y) { y.fill_(3); }},
-      {"copy_", [](Tensor& y) { y.copy_(y * 2.0); }}};
+      {"copy_", [](Tensor& y) { y.copy_(y.detach().clone() * leaf({2, 2, 2})); }}};
   const std::pair<const char*, View> views[] = {
       {"narrow", [](const Tensor& y) { return y.narrow(0, 1, 2); }},
       {"view", [](const Tensor& y) { return y.view({3, 1}); }},
