@@ -199,24 +199,12 @@ std::vector<Sample> ce_samples(SampleMaker& m) {
 }
 std::vector<ErrorCase> ce_errors() {
   return {{"label out of range",
-           [] {
-             cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2}));
-           },
+           [] { cross_entropy(zeros({2, 3}), from_vector<int64_t>({0, 3}, {2})); },
            "label 3 of row 1 is not a class: logits f32 [2, 3] have classes 0 to 2"},
-          {"shape",
-           [] {
-             cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64));
-           },
+          {"shape", [] { cross_entropy(zeros({2, 3}), zeros({3}, DType::kI64)); },
            "want targets of shape [2]"},
-          {"dtype",
-           [] {
-             cross_entropy(zeros({2, 3}), zeros({2}));
-           },
-           "class indices of dtype i64"},
-          {"weight",
-           [] {
-             cross_entropy(zeros({2, 3}), zeros({2}, DType::kI64), ones({2}));
-           },
+          {"dtype", [] { cross_entropy(zeros({2, 3}), zeros({2})); }, "class indices of dtype i64"},
+          {"weight", [] { cross_entropy(zeros({2, 3}), zeros({2}, DType::kI64), ones({2})); },
            "the weight f32 [2] does not fit f32 [2, 3]: it must be f32 [3]"}};
 }
 std::vector<Sample> mse_samples(SampleMaker& m) {

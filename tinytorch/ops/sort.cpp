@@ -158,27 +158,16 @@ Cost cost(const Sample& s, const Tensor& out) {
   return streaming_cost(s, out, 5);
 }
 std::vector<ErrorCase> sort_errors() {
-  return {{"dim",
-           [] {
-             sort(zeros({2, 3}), 2);
-           },
-           "sort: dim 2 is out of range"},
+  return {{"dim", [] { sort(zeros({2, 3}), 2); }, "sort: dim 2 is out of range"},
           {"bf16", [] { sort(zeros({2}, DType::kBF16)); }, "sort: no kernel for bf16"}};
 }
 std::vector<ErrorCase> argsort_errors() {
   return {{"dim", [] { argsort(zeros({2, 3}), -3); }, "argsort: dim -3 is out of range"}};
 }
 std::vector<ErrorCase> topk_errors() {
-  return {{"k",
-           [] {
-             topk(zeros({2, 3}), 4);
-           },
+  return {{"k", [] { topk(zeros({2, 3}), 4); },
            "topk: k = 4 is not in 0 to 3, the size of dim 1 of f32 [2, 3]"},
-          {"negative k",
-           [] {
-             topk(zeros({2, 3}), -1);
-           },
-           "k = -1"}};
+          {"negative k", [] { topk(zeros({2, 3}), -1); }, "k = -1"}};
 }
 
 const OpInfo kTable[] = {
