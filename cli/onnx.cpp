@@ -212,6 +212,7 @@ std::vector<Tensor> read_inputs(const Args& args, const onnx::Model& model,
   data::ChannelStats stats;
   if (args.has("--normalize")) stats = normalization(model, name);
   std::vector<Tensor> inputs;
+  inputs.reserve(files.size());
   for (size_t i = 0; i < files.size(); ++i)
     inputs.push_back(infer_input(data::read_array(files[i], args.text("--array")), infos[i].dtype,
                                  files[i], "the model takes " + infos[i].str(), stats));

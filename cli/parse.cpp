@@ -1,5 +1,7 @@
 #include "cli/parse.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -74,9 +76,9 @@ void refuse_option_as_value(const Command& command, const std::vector<std::strin
     if (std::none_of(command.options.begin(), command.options.end(), takes_value)) continue;
     const std::string& value = words[++i];
     if (std::find(names.begin(), names.end(), value) != names.end())
-      throw ConfigError(std::string("tito ") + command.name + ": " + words[i - 1] +
-                        " needs a value before " + value + ". Hint: if that is the value, write " +
-                        words[i - 1] + "=" + value + ".");
+      throw ConfigError(fmt::format(
+          "tito {}: {} needs a value before {}. Hint: if that is the value, write {}={}.",
+          command.name, words[i - 1], value, words[i - 1], value));
   }
 }
 

@@ -36,9 +36,9 @@ Tensor ordered_like(const Tensor& t, const Tensor& p) {
 }
 // The gradient of p in the memory order of `like`; a copy takes the gradient's place.
 Tensor ordered_gradient(const Tensor& p, const Tensor& like) {
-  const Tensor g = p.grad();
+  Tensor g = p.grad();
   if (!g.defined()) return g;
-  const Tensor ordered = ordered_like(g, like);
+  Tensor ordered = ordered_like(g, like);
   if (!ordered.is_same(g)) Tensor(p).set_grad(ordered);
   return ordered;
 }

@@ -99,7 +99,7 @@ Trainer::Trainer(nn::Module& model, Optimizer& optimizer, const Schedule& schedu
 }
 
 int64_t Trainer::steps_in_epoch() const {
-  return optim::steps_in_epoch(options_, train_.batches());
+  return std::max<int64_t>(optim::steps_in_epoch(options_, train_.batches()), 1);  // divides
 }
 
 int64_t Trainer::total_steps() const {
