@@ -138,10 +138,8 @@ Run winograd(Run step) {
 Run infer(const nn::ModelSpec& spec, const Tensor& x) {
   std::shared_ptr<nn::Module> model = nn::make_model(spec);
   model->eval();
-  return [model, x] {
-    const InferenceMode inference;
-    (*model)(x);
-  };
+  auto session = std::make_shared<nn::InferenceSession>(*model);
+  return [model, session, x] { (*session)(x); };
 }
 
 nn::ModelSpec mlp(std::vector<int64_t> layers) {

@@ -15,7 +15,7 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/data/npz.h"
 #include "tinytorch/data/safetensors.h"
-#include "tinytorch/ops/inference.h"
+#include "tinytorch/nn/inference_session.h"
 
 namespace tinytorch::cli {
 
@@ -48,9 +48,11 @@ std::string input_of(Config& config) {
 }
 
 // The file is to blame when the network cannot take what it holds.
+constexpr int64_t kRowsAtATime = 256;
+
 Tensor logits(nn::Module& model, Config& config, const Tensor& x, const std::string& file) {
   try {
-    return model(x);
+    return nn::InferenceSession(model).by_rows(x, kRowsAtATime);
   } catch (const ShapeError&) {
     throw IoError(fmt::format("{}: holds {}, but this {} takes {}.", file, x.shape().str(),
                               model_name(config), input_of(config)));
@@ -81,7 +83,6 @@ int run(const Args& args) {
   else
     optim::load_checkpoint(RunFolder::open(what).best_checkpoint(), *model, nullptr);
   model->eval();
-  const InferenceMode inference;
   const std::string input = args.text("--input");
   const Tensor x = as_input(data::read_array(input, args.text("--array")), config, input,
                             args.has("--normalize"));

@@ -209,6 +209,7 @@ PYBIND11_MODULE(_C, m) {
   bind_rearrange(api);
   bind_functional(api);
   bind_modes(m);
+  bind_plans(m);
   bind_optim(m);
   bind_data(m);
   bind_modules(m);

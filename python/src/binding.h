@@ -136,6 +136,7 @@ void bind_math(Api& api);
 void bind_more_math(Api& api);
 void bind_rearrange(Api& api);
 void bind_functional(Api& api);
+void bind_plans(py::module_& m);
 void bind_optim(py::module_& m);
 void bind_data(py::module_& m);
 void bind_modules(py::module_& m);

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 import warnings
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from common import TestCase, tt
@@ -690,6 +691,95 @@ class Sequences(TestCase):
         b, _ = theirs(*[torch.tensor(x)] * 3, attn_mask=torch.tensor(mask))
         self.assertIsNone(weights)
         self.close(a, b)
+
+
+class InferenceSession(TestCase):
+    def model(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.calls = 0
+                self.body = nn.Sequential(nn.Linear(70, 80), nn.GELU(), nn.Linear(80, 6))
+
+            def forward(self, x):
+                self.calls += 1
+                return self.body(x) * 2 + x[:, :1]
+
+        model = Net()
+        model.eval()
+        return model
+
+    def test_plans_give_the_bits_of_the_model(self):
+        model = self.model()
+        session = nn.InferenceSession(model)
+        for shape in ((1, 70), (9, 70)):
+            for call in range(6):
+                x = tt.randn(*shape)
+                y = session(x)
+                self.assertEqual(y.numpy().tobytes(), model(x).detach().numpy().tobytes())
+                if call == 2:
+                    model.calls = 0
+            self.assertEqual(model.calls, 3)  # ours, above: the session calls it no more
+            self.assertIsInstance(session.plan(x), int)
+        with tt.no_grad():
+            model.body[0].weight.mul_(3)
+        for _ in range(4):
+            self.assertEqual(session(x).numpy().tobytes(), model(x).detach().numpy().tobytes())
+        model.body[2].bias.detach().numpy()[:] = 7  # no version tells of it
+        for _ in range(4):
+            self.assertEqual(session(x).numpy().tobytes(), model(x).detach().numpy().tobytes())
+
+    def test_what_cannot_be_planned_is_called(self):
+        model = self.model()
+        session = nn.InferenceSession(model)
+        x = tt.randn(2, 70)
+        for _ in range(3):
+            session(x)
+        seen = []
+        handle = model.body[1].register_forward_hook(lambda *args: seen.append(1))
+        session(x)
+        self.assertEqual(len(seen), 1)
+        self.assertRegex(session.plan(x), "hook")
+        handle.remove()
+        model.train()
+        before = model.calls
+        session(x)
+        self.assertEqual(model.calls, before + 1)
+        model.eval()
+
+        class Reads(nn.Module):
+            def forward(self, x):
+                return x * float(x.sum())
+
+        class ByNumpy(nn.Module):
+            def forward(self, x):
+                return tt.from_numpy(x.numpy() * 2) + 1
+
+        for net, why in ((Reads(), "number is read"), (ByNumpy(), "memory")):
+            net.eval()
+            session = nn.InferenceSession(net)
+            for _ in range(4):
+                x = tt.randn(3)
+                self.same(session(x), net(x))
+            self.assertRegex(session.plan(x), why)
+
+    def test_errors_pass_through(self):
+        session = nn.InferenceSession(self.model())
+        x = tt.randn(1, 70)
+        for _ in range(4):
+            session(x)
+            with self.assertRaisesRegex(tt.ShapeError, "does not fit"):
+                session(tt.randn(1, 71))
+
+    def test_threads_take_turns(self):
+        model = self.model()
+        session = nn.InferenceSession(model)
+        inputs = [tt.randn(3, 70) for _ in range(8)]
+        expected = [model(x).detach().numpy() for x in inputs]
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(20):
+                for y, e in zip(pool.map(session, inputs), expected):
+                    self.assertEqual(y.numpy().tobytes(), e.tobytes())
 
 
 if __name__ == "__main__":

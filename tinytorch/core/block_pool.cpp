@@ -311,10 +311,12 @@ Block* new_block(int size_class) {
         "out of memory: the system has no {} bytes more for a tensor ({} are live). "
         "Hint: use a smaller batch or model.",
         size_class < kClasses ? class_bytes(size_class) : SIZE_MAX, memory_stats().live_bytes);
+  if (t_block_log) t_block_log->taken(block);
   return block;
 }
 
 void return_block(Block* block) {
+  if (t_block_log && t_block_log->keep_back(block)) return;
   auto* mine = static_cast<PoolBlock*>(block);
   if (block->size_class == kAdopted) {
     t_count.live += static_cast<int64_t>(block->bytes);  // end_use took off what was never added
@@ -338,6 +340,7 @@ Buffer::~Buffer() {
 }
 
 Block* adopt_block(void* data, size_t bytes, void (*drop)(void* context), void* context) {
+  refuse_plan("memory of others is taken as a tensor");
   hold_across_fork();
   const std::lock_guard<std::mutex> lock(g_pool.mutex);
   Block* block = g_pool.take_header();

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tinytorch/core/format.h"
+#include "tinytorch/core/memory.h"
 #include "tinytorch/core/tensor.h"
 
 namespace tinytorch {
@@ -81,6 +82,7 @@ Tensor empty_like(const Tensor& x) {
 Tensor zeros(const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
   std::memset(t.raw_data(), 0, static_cast<size_t>(t.numel()) * item_size(dtype));
+  pin(t.storage());
   return t;
 }
 
@@ -90,6 +92,7 @@ Tensor full(const Shape& shape, Scalar value, DType dtype) {
     using T = std::remove_pointer_t<decltype(type)>;
     std::fill_n(t.data<T>(), t.numel(), convert<T>(value));
   });
+  pin(t.storage());
   return t;
 }
 Tensor ones(const Shape& shape, DType dtype) {
@@ -110,6 +113,7 @@ Tensor arange(double start, double end, double step, DType dtype) {
     for (int64_t i = 0; i < t.numel(); ++i)
       p[i] = convert<T>(start + static_cast<double>(i) * step);
   });
+  pin(t.storage());
   return t;
 }
 Tensor arange(int64_t end) {
@@ -122,6 +126,7 @@ Tensor eye(int64_t n, DType dtype) {
     using T = std::remove_pointer_t<decltype(type)>;
     for (int64_t i = 0; i < n; ++i) t.data<T>()[i * n + i] = convert<T>(1.0);
   });
+  pin(t.storage());
   return t;
 }
 
@@ -129,6 +134,7 @@ Tensor from_bytes(const void* bytes, const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
   if (t.numel() > 0)
     std::memcpy(t.raw_data(), bytes, static_cast<size_t>(t.numel()) * item_size(dtype));
+  pin(t.storage());
   return t;
 }
 
@@ -142,6 +148,7 @@ Tensor Tensor::of(std::initializer_list<double> values, std::optional<Shape> sha
     T* p = t.data<T>();
     for (const double v : values) *p++ = convert<T>(v);
   });
+  pin(t.storage());
   return t;
 }
 
@@ -150,6 +157,7 @@ int64_t Tensor::size(int64_t d) const {
 }
 
 double Tensor::item_as_double() const {
+  refuse_plan("a number is read out of a tensor");
   if (numel() != 1)
     raise<ShapeError>(
         "item: a tensor of shape {} has {} elements; only one can be read as a number. Hint: index "
@@ -167,6 +175,7 @@ double Tensor::item_as_double() const {
 }
 
 int64_t Tensor::item_as_int() const {
+  refuse_plan("a number is read out of a tensor");
   if (dtype() == DType::kI64 && numel() == 1) return *data<int64_t>();
   return static_cast<int64_t>(item_as_double());
 }

@@ -1,10 +1,11 @@
 #pragma once
 // Under the storage: size classes, free blocks shared by all threads, memory from the system.
-// Internal; used by storage.cpp and scratch.cpp.
+// Internal.
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "tinytorch/core/poison.h"
 #include "tinytorch/core/storage.h"
@@ -80,6 +81,50 @@ inline void end_use(Block* block) {
   poison(block->data, block->capacity);
   t_count.live -= static_cast<int64_t>(block->bytes);
 }
+
+// The blocks that this thread takes while the log lives, for a plan that repeats what used them
+// (ops/plan.h). Each has an address of its own: what is freed meanwhile is kept back until the end.
+class BlockLog {
+ public:
+  BlockLog();
+  ~BlockLog();
+  BlockLog(const BlockLog&) = delete;
+  BlockLog& operator=(const BlockLog&) = delete;
+  struct Entry {
+    Block* block;
+    bool freed;
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  // Memory that keeps its contents when the work is repeated: constants, packed weights.
+  const std::vector<Storage>& pinned() const { return pinned_; }
+  // Why the work cannot be repeated, or nullptr. (Pinned memory must be as it was.)
+  const char* refusal();
+  void refuse(const char* why) {
+    if (!refusal_) refusal_ = why;
+  }
+
+  void taken(Block* block) { entries_.push_back({block, false}); }
+  bool keep_back(Block* block);  // false: none of the log's
+  void pin(const Storage& storage);
+
+ private:
+  std::vector<Entry> entries_;
+  std::vector<Storage> pinned_;
+  std::vector<uint64_t> checksums_;
+  const char* refusal_ = nullptr;
+};
+extern thread_local constinit BlockLog* t_block_log;  // nullptr: nothing is logged
+// These tell the log of this thread, if there is one.
+inline void pin(const Storage& storage) {
+  if (t_block_log) [[unlikely]]
+    t_block_log->pin(storage);
+}
+inline void refuse_plan(const char* why) {
+  if (t_block_log) [[unlikely]]
+    t_block_log->refuse(why);
+}
+void keep_no_free_blocks();  // of this thread, until keep_free_blocks()
+void keep_free_blocks();
 
 // Memory straight from the system: page-aligned and zeroed, on huge pages from 2 MiB on (where the
 // system grants them). Counted in memory_stats(). nullptr when the system has no more.

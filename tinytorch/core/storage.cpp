@@ -49,11 +49,21 @@ struct AtThreadEnd {
   static thread_local AtThreadEnd at_end;
   static_cast<void>(at_end);
   t_free.watched = true;
-  for (int c = 0; c < kSmallClasses; ++c) t_free.of_class[c].room = kept_per_thread(c);
+  keep_free_blocks();
   return true;
 }
 
 }  // namespace
+
+void keep_free_blocks() {
+  for (int c = 0; c < kSmallClasses; ++c) t_free.of_class[c].room = kept_per_thread(c);
+}
+
+void keep_no_free_blocks() {
+  make_room();  // the end of this thread is watched from now on
+  return_free_blocks();
+  for (FreeStack& stack : t_free.of_class) stack.room = 0;
+}
 
 // A block of at least `bytes`, held once. Every field that a former life left behind is set again.
 Block* allocate_block(size_t bytes) {
@@ -119,6 +129,11 @@ bool keep_free_block(Block* block) {
 
 Storage Storage::adopt(void* data, size_t bytes, void (*drop)(void* context), void* context) {
   return Storage(adopt_block(data, bytes, drop, context));
+}
+
+void Storage::expose() const {
+  refuse_plan("the address of a tensor's memory is given away");
+  if (block_ && !block_->drop) block_->context = block_;
 }
 
 void empty_cache() {

@@ -64,9 +64,7 @@ class Storage {
   }
   // Someone outside has the address and may write without counting a change: from expose() on, and
   // always for adopted memory that has an owner.
-  void expose() const {
-    if (block_ && !block_->drop) block_->context = block_;
-  }
+  void expose() const;
   bool exposed() const { return block_ && (block_->drop || block_->context); }
   explicit operator bool() const { return block_ != nullptr; }
   friend bool operator==(const Storage& a, const Storage& b) { return a.block_ == b.block_; }

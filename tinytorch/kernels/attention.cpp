@@ -1,5 +1,7 @@
 #include "tinytorch/kernels/attention.h"
 
+#include <algorithm>
+
 #include "tinytorch/core/format.h"
 
 namespace tinytorch::kernels {
@@ -31,6 +33,29 @@ void attention(const AttentionArgs<double>& args) {
   check(args.shape);
   loops::attention(args);
 }
+
+template <class T>
+void cached_attention(const CachedAttentionArgs<T>& args) {
+  AttentionShape s = args.shape;
+  s.past = *args.past, s.causal = true;
+  if (s.past < 0 || s.past + s.tq > s.tk)
+    raise<ShapeError>("attention: a cache of {} tokens has no room for {} behind {}.", s.tk, s.tq,
+                      s.past);
+  s.tk = s.past + s.tq;
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t t = 0; t < s.tq; ++t)
+      for (int64_t h = 0; h < s.heads; ++h) {
+        std::copy_n(args.k.at(b, h, t), s.d, args.keys.at(b, h, s.past + t));
+        std::copy_n(args.v.at(b, h, t), s.d, args.values.at(b, h, s.past + t));
+      }
+  const auto read = [](const AttentionOperand<T>& x) {
+    return AttentionOperand<const T>{x.data, x.batch, x.head, x.step};
+  };
+  attention(AttentionArgs<T>{s, args.q, read(args.keys), read(args.values), args.y, nullptr});
+}
+template void cached_attention(const CachedAttentionArgs<float>& args);
+template void cached_attention(const CachedAttentionArgs<double>& args);
+
 void attention_grad(const AttentionGradArgs<float>& args) {
   check(args.shape);
   attention_grad_f32(args);

@@ -46,6 +46,18 @@ struct AttentionArgs {
   T* lse = nullptr;
 };
 
+// Decoding. k and v are those of the queries' own tokens (batch x heads x tq x d): they are kept in
+// the cache (keys and values, batch x heads x shape.tk x d) behind its first *past tokens; then y
+// is as above, causal, over the cache up to the queries' own tokens. *past is read at each call;
+// ShapeError when there is no room for the tokens. Of shape, past and causal do not count.
+template <class T>
+struct CachedAttentionArgs {
+  AttentionShape shape;
+  AttentionOperand<const T> q, k, v;
+  AttentionOperand<T> keys, values, y;
+  const int64_t* past = nullptr;
+};
+
 // The gradients, given p[i,j] = exp(s[i,j] - lse[i]) and g[i] = sum_e dy[i,e] y[i,e]:
 //   dv[j] = sum_i p[i,j] dy[i];   ds[i,j] = p[i,j] (dy[i] . v[j] - g[i]) scale
 //   dq[i] = sum_j ds[i,j] k[j];   dk[j] = sum_i ds[i,j] q[i]
@@ -64,6 +76,8 @@ extern Kernel<void(const AttentionGradArgs<float>&)> attention_grad_f32;  // "at
 // ShapeError when d is not in 1 .. kMaxHeadDim or scale is not positive.
 void attention(const AttentionArgs<float>& args);
 void attention(const AttentionArgs<double>& args);
+template <class T>
+void cached_attention(const CachedAttentionArgs<T>& args);
 void attention_grad(const AttentionGradArgs<float>& args);
 void attention_grad(const AttentionGradArgs<double>& args);
 

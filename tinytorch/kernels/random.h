@@ -15,6 +15,7 @@ struct RandomRange {
 // y[i] uniform in [low, high): low + u (high - low), kept below high when rounding would reach it.
 template <class T>
 struct UniformArgs {
+  using OnlyOnce = void;
   RandomRange range;
   T* y = nullptr;
   double low = 0, high = 1;
@@ -23,6 +24,7 @@ struct UniformArgs {
 // y[i] normal with this mean and standard deviation (Box-Muller, computed in double).
 template <class T>
 struct NormalArgs {
+  using OnlyOnce = void;
   RandomRange range;
   T* y = nullptr;
   double mean = 0, std = 1;
@@ -30,6 +32,7 @@ struct NormalArgs {
 
 // y[i] uniform in [low, high).
 struct IntegersArgs {
+  using OnlyOnce = void;
   RandomRange range;
   int64_t* y = nullptr;
   int64_t low = 0, high = 1;
@@ -37,6 +40,7 @@ struct IntegersArgs {
 
 // y[i] true with probability p (to 2^-24).
 struct BernoulliArgs {
+  using OnlyOnce = void;
   RandomRange range;
   bool* y = nullptr;
   double p = 0.5;
@@ -48,6 +52,7 @@ struct BernoulliArgs {
 // x. 0 <= p <= 1.
 template <class T>
 struct DropoutArgs {
+  using OnlyOnce = void;
   RandomRange range;
   const T* x = nullptr;
   T* y = nullptr;

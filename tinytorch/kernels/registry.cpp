@@ -27,6 +27,8 @@ std::string environment_choice(const char* op) {
   return found;
 }
 
+std::atomic<uint32_t> g_selections{0};
+
 std::string known_variants(const KernelBase& kernel) {
   std::string text;
   for (int i = 0; i < kernel.count(); ++i) text += (i ? ", " : "") + std::string(kernel.name(i));
@@ -34,6 +36,10 @@ std::string known_variants(const KernelBase& kernel) {
 }
 
 }  // namespace
+
+uint32_t kernel_selections() {
+  return g_selections.load(std::memory_order_relaxed);
+}
 
 KernelBase::KernelBase(const char* op, const char* const* names, const char* const* ideas,
                        int count)
@@ -58,6 +64,7 @@ int KernelBase::resolve() const {
 }
 
 void KernelBase::select(int index) {
+  g_selections.fetch_add(1, std::memory_order_relaxed);
   overridden_ = index >= 0;
   chosen_.store(index, std::memory_order_relaxed);
 }

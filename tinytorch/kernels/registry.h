@@ -1,8 +1,11 @@
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "tinytorch/kernels/recording.h"
 
 namespace tinytorch::kernels {
 
@@ -53,7 +56,7 @@ class Kernel<void(Args...)> : public KernelBase {
   using Fn = void(Args...);
   template <int N>
   Kernel(const char* op, const Variant<Fn> (&variants)[N]) : Kernel(op, variants, N) {}
-  void operator()(Args... args) const { fns_[chosen()](args...); }
+  void operator()(Args... args) const { call(fns_[chosen()], args...); }
   Fn* fn(int i) const { return fns_[i]; }
 
  private:
@@ -70,6 +73,9 @@ class Kernel<void(Args...)> : public KernelBase {
   const char* names_store_[kMax] = {};
   const char* ideas_store_[kMax] = {};
 };
+
+// How often a variant was selected by hand so far: who keeps kernels must ask again after a change.
+uint32_t kernel_selections();
 
 // Every kernel table of the library, in the order of kernels/registry.cpp's list.
 std::span<KernelBase* const> all_kernels();

@@ -2,6 +2,7 @@
 
 #include "tinytorch/core/format.h"
 #include "tinytorch/nn/init.h"
+#include "tinytorch/ops/cached_attention.h"
 
 namespace tinytorch::nn {
 
@@ -32,18 +33,8 @@ Tensor CausalSelfAttention::forward(const Tensor& x) {
   return dropout(c_proj(self_attention(c_attn(x), heads_)), dropout_, training());
 }
 
-Tensor CausalSelfAttention::decode(const Tensor& x, KeyValues& cache, int64_t position) {
-  const Tensor qkv = c_attn(x);
-  const int64_t b = x.size(0), t = x.size(1), c = x.size(2), seen = position + t;
-  cache.keys.narrow(1, position, t).copy_(qkv.narrow(2, c, c));
-  cache.values.narrow(1, position, t).copy_(qkv.narrow(2, 2 * c, c));
-  const auto heads = [&](const Tensor& rows) {  // (b, n, c) -> (b, heads, n, c / heads), a view
-    return rows.view({b, rows.size(1), heads_, c / heads_}).transpose(1, 2);
-  };
-  const Tensor y = scaled_dot_product_attention(
-      heads(qkv.narrow(2, 0, c)), heads(cache.keys.narrow(1, 0, seen)),
-      heads(cache.values.narrow(1, 0, seen)), /*causal=*/true, /*past=*/position);
-  return c_proj(y.transpose(1, 2).reshape({b, t, c}));
+Tensor CausalSelfAttention::decode(const Tensor& x, KeyValues& cache, const Tensor& positions) {
+  return c_proj(cached_self_attention(c_attn(x), cache.keys, cache.values, positions, heads_));
 }
 
 FeedForward::FeedForward(int64_t features, bool bias, double dropout)
@@ -71,8 +62,8 @@ Tensor TransformerBlock::forward(const Tensor& x) {
   return attended + mlp(ln_2(attended));
 }
 
-Tensor TransformerBlock::decode(const Tensor& x, KeyValues& cache, int64_t position) {
-  const Tensor attended = x + attn.decode(ln_1(x), cache, position);
+Tensor TransformerBlock::decode(const Tensor& x, KeyValues& cache, const Tensor& positions) {
+  const Tensor attended = x + attn.decode(ln_1(x), cache, positions);
   return attended + mlp.decode(ln_2(attended));
 }
 

@@ -27,8 +27,9 @@ class CausalSelfAttention : public Module {
  public:
   CausalSelfAttention(int64_t features, int64_t heads, bool bias = true, double dropout = 0);
   Tensor forward(const Tensor& x) override;
-  // x (b, t, c) follows `position` tokens whose keys and values are in `cache`; its own are added.
-  Tensor decode(const Tensor& x, KeyValues& cache, int64_t position);
+  // x (b, t, c) follows positions[0] (i64) tokens whose keys and values are in `cache`; its own are
+  // added.
+  Tensor decode(const Tensor& x, KeyValues& cache, const Tensor& positions);
   const char* kind() const override { return "CausalSelfAttention"; }
   int64_t heads() const { return heads_; }
   Linear& c_attn;
@@ -58,7 +59,7 @@ class TransformerBlock : public Module {
  public:
   TransformerBlock(int64_t features, int64_t heads, bool bias = true, double dropout = 0);
   Tensor forward(const Tensor& x) override;
-  Tensor decode(const Tensor& x, KeyValues& cache, int64_t position);  // as the attention's
+  Tensor decode(const Tensor& x, KeyValues& cache, const Tensor& positions);  // as attn's
   const char* kind() const override { return "TransformerBlock"; }
   LayerNorm& ln_1;
   CausalSelfAttention& attn;

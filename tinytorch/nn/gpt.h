@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "tinytorch/nn/attention.h"
+#include "tinytorch/nn/inference_session.h"
 #include "tinytorch/nn/models.h"
 
 namespace tinytorch::nn {
@@ -9,10 +10,13 @@ namespace tinytorch::nn {
 class Gpt;
 
 // Keys and values of the tokens that a Gpt has decoded so far, for all its layers. One cache serves
-// one batch of sequences of equal length.
+// one batch of sequences of equal length. In InferenceMode it decodes single tokens by a plan, which
+// is bound to its memory.
 class KvCache {
  public:
   explicit KvCache(const Gpt& model, int64_t batch = 1);
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
   int64_t length() const { return length_; }
   int64_t room() const { return layers_.empty() ? 0 : layers_[0].keys.size(1); }
   void clear() { length_ = 0; }
@@ -20,6 +24,8 @@ class KvCache {
  private:
   friend class Gpt;
   std::vector<KeyValues> layers_;
+  Tensor positions_;  // i64 (room): of the tokens being decoded, for kernels to read
+  ModulePlans plans_;
   int64_t length_ = 0;
 };
 

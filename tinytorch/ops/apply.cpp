@@ -43,7 +43,7 @@ DType result_type(const Tensor& a, const Tensor& b) {
 }
 
 Tensor run_binary(const char* op, const kernels::PointwiseRows& rows, const Tensor& a,
-                  const Tensor& b, DType dtype, DType out_dtype, const void* params) {
+                  const Tensor& b, DType dtype, DType out_dtype, const FormulaNumbers* params) {
   const DType in = dtype == DType::kBF16 ? DType::kF32 : dtype;
   if (a.dtype() == in && b.dtype() == in && out_dtype != DType::kBF16) {
     const Tensor* inputs[] = {&a, &b};

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tinytorch/ops/cached_attention.h"
 #include "tinytorch/ops/common.h"
 
 namespace tinytorch {
@@ -185,6 +186,29 @@ Tensor self_attention(const Tensor& qkv, int64_t heads, bool causal) {
           c.set(0, dx);
         },
         Formula::kComposed);
+  return out;
+}
+
+Tensor cached_self_attention(const Tensor& qkv, const Tensor& keys, const Tensor& values,
+                             const Tensor& past, int64_t heads) {
+  const NoGrad no_grad;
+  const Tensor packed = qkv.contiguous();
+  Tensor out = empty({qkv.shape()[0], qkv.shape()[1], qkv.shape()[2] / 3}, qkv.dtype());
+  begin_in_place(keys, "cached_self_attention", qkv);
+  begin_in_place(values, "cached_self_attention", qkv);
+  const Tensor q = part(packed, 0, heads), cached = by_heads(keys, heads);
+  with_float(qkv.dtype(), "cached_self_attention", [&](auto type) {
+    using T = decltype(type);
+    kernels::CachedAttentionArgs<T> args{attention_shape(q, cached, {.causal = true}),
+                                         operand<const T>(q),
+                                         operand<const T>(part(packed, 1, heads)),
+                                         operand<const T>(part(packed, 2, heads)),
+                                         operand<T>(cached),
+                                         operand<T>(by_heads(values, heads)),
+                                         operand<T>(by_heads(out, heads)),
+                                         past.data<int64_t>()};
+    if (out.numel() > 0) kernels::call(kernels::cached_attention<T>, args);
+  });
   return out;
 }
 

@@ -121,7 +121,7 @@ Tensor compare(const char* op, const PointwiseRows& rows, const Tensor& a, const
 
 // a += alpha b and the like: in place, on the graph when there is one.
 Tensor& apply_in_place(Tensor& a, const char* op, const PointwiseRows& rows, const Tensor& b,
-                       const void* params = nullptr) {
+                       const FormulaNumbers* params = nullptr) {
   if (broadcast_shapes(a.shape(), b.shape(), op) != a.shape())
     raise<ShapeError>("{}: {} does not fit into {} in place.", op, describe(b), describe(a));
   const DType joint = result_type(a, b);

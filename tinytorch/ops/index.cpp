@@ -12,12 +12,29 @@ Tensor as_index(const Tensor& index, const char* op) {
   return index.to(DType::kI64).contiguous();
 }
 
-void check_range(const Tensor& index, int64_t size, const char* op, const Tensor& x, int dim) {
-  const int64_t* p = index.data<int64_t>();
-  const int64_t bad = kernels::first_out_of_range(p, index.numel(), size);
+namespace {
+
+// The check is a call that plans repeat: the next indices are others.
+struct RangeArgs {
+  const int64_t* index;
+  int64_t count, size;
+  const char* op;
+  DType dtype;  // of the indexed tensor, as its shape and dim
+  Shape shape;
+  int dim;
+};
+void check(const RangeArgs& a) {
+  const int64_t bad = kernels::first_out_of_range(a.index, a.count, a.size);
   if (bad >= 0)
-    raise<IndexError>("{}: index {} (entry {}) is out of range: dim {} of {} has {} entries.", op,
-                      p[bad], bad, dim, describe(x), size);
+    raise<IndexError>("{}: index {} (entry {}) is out of range: dim {} of {} {} has {} entries.",
+                      a.op, a.index[bad], bad, a.dim, dtype_name(a.dtype), a.shape.str(), a.size);
+}
+
+}  // namespace
+
+void check_range(const Tensor& index, int64_t size, const char* op, const Tensor& x, int dim) {
+  kernels::call(
+      check, RangeArgs{index.data<int64_t>(), index.numel(), size, op, x.dtype(), x.shape(), dim});
 }
 
 Tensor places(const Tensor& index, const Shape& shape, int dim) {

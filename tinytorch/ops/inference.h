@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "tinytorch/core/autograd.h"
 
 namespace tinytorch {
@@ -18,6 +20,7 @@ class InferenceMode {
   ~InferenceMode();
   InferenceMode(const InferenceMode&) = delete;
   InferenceMode& operator=(const InferenceMode&) = delete;
+  static std::optional<WeightPrecision> current();  // of the innermost scope; none outside
 
  private:
   NoGrad no_grad_;

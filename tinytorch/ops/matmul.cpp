@@ -178,7 +178,7 @@ Tensor packed_linear(const Tensor& x, const PackedWeight& weight, const Tensor& 
   args.c = out.data<float>(), args.ldc = args.n;
   if (bias.defined()) args.bias = dense_bias.data<float>();
   args.activation = kernel_activation(activation);
-  kernels::packed_product(args);
+  kernels::call(kernels::packed_product, args);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <new>
 
+#include "tinytorch/core/memory.h"
 #include "tinytorch/ops/inference.h"
 
 namespace tinytorch {
@@ -36,6 +37,10 @@ InferenceMode::InferenceMode(WeightPrecision weights) : before_(t_precision) {
 InferenceMode::~InferenceMode() {
   t_precision = before_;
 }
+std::optional<WeightPrecision> InferenceMode::current() {
+  if (t_precision == kOff) return {};
+  return static_cast<WeightPrecision>(t_precision);
+}
 
 void PackedWeight::destroy(PackedWeight* packed) {
   delete packed;
@@ -61,14 +66,17 @@ Ref<PackedWeight> copy_of(const Tensor& weight, kernels::WeightFormat format, in
   const std::lock_guard<std::mutex> lock(g_packing);
   TensorBase* base = weight.base();
   if (base->packed && base->packed->format == format && base->packed->groups == groups &&
-      base->packed->version == weight.version())
+      base->packed->version == weight.version()) {
+    pin(base->packed->data);
     return Ref<PackedWeight>(base->packed);
+  }
   Ref<PackedWeight> fresh(new PackedWeight);
   fresh->format = format;
   fresh->groups = groups;
   fresh->version = weight.version();
   fresh->data = Storage::allocate(bytes);
   pack(weight.data<float>(), fresh->data.data());
+  pin(fresh->data);
   base->drop_packed();
   base->packed = Ref<PackedWeight>(fresh).detach();
   return fresh;

@@ -1,5 +1,7 @@
 #include "tinytorch/ops/pointwise.h"
 
+#include <algorithm>
+
 #include "tinytorch/core/format.h"
 #include "tinytorch/core/parallel.h"
 
@@ -22,18 +24,59 @@ bool is_flat(const Tensor& out, std::span<const Tensor* const> inputs) {
 
 constexpr double kLeastChunkNs = 2e3;  // less than any chunk of parallel_for
 
-// One long row, cut into chunks.
+// The numbers of a formula and its time, in the arguments of a call that a plan may keep.
+struct FormulaArgs {
+  bool has_numbers = false;
+  FormulaNumbers numbers;
+  double ns = 0;
+  FormulaArgs(const FormulaNumbers* params, double element_ns)
+      : has_numbers(params), numbers(params ? *params : FormulaNumbers()), ns(element_ns) {}
+  const FormulaNumbers* params() const { return has_numbers ? &numbers : nullptr; }
+};
+struct RowArgs {
+  RowFn row;
+  int64_t n;
+  char* data[kernels::kMaxOperands];
+  int64_t step[kernels::kMaxOperands];
+  int operands;
+  FormulaArgs formula;
+};
+struct WalkedArgs {
+  kernels::WalkArgs walk;
+  FormulaArgs formula;
+};
+void walk(const WalkedArgs& args) {
+  const auto with_params = [&] {
+    kernels::WalkArgs walk = args.walk;
+    walk.params = args.formula.params();
+    return walk;
+  };
+  kernels::parallel_walk(with_params(), args.formula.ns);
+}
+
+// Cut into chunks.
 [[gnu::noinline]] void run_row(RowFn row, int64_t n, char* const* data, const int64_t* step,
-                               int operands, const void* params, double ns) {
+                               int operands, const FormulaNumbers* params, double ns);
+void row(const RowArgs& a) {
+  run_row(a.row, a.n, a.data, a.step, a.operands, a.formula.params(), a.formula.ns);
+}
+void run_row(RowFn row_fn, int64_t n, char* const* data, const int64_t* step, int operands,
+             const FormulaNumbers* params, double ns) {
+  if (kernels::recording()) [[unlikely]] {
+    RowArgs args{row_fn, n, {}, {}, operands, {params, ns}};
+    std::copy_n(data, operands, args.data);
+    std::copy_n(step, operands, args.step);
+    return kernels::call(row, args);
+  }
   parallel_for(n, ns, [&](int64_t begin, int64_t end) {
     char* at[kernels::kMaxOperands];
     for (int i = 0; i < operands; ++i) at[i] = data[i] + begin * step[i];
-    row(at, step, end - begin, params);
+    row_fn(at, step, end - begin, params);
   });
 }
 
 void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs,
-              const void* params, double ns) {
+              const FormulaNumbers* params, double ns) {
   char* data[kernels::kMaxOperands];
   int64_t step[kernels::kMaxOperands];
   const int64_t n = out.numel();
@@ -62,28 +105,28 @@ Strides byte_strides(const Tensor& t, const Shape& shape) {
 
 void run_pointwise_into(const char* op, const kernels::PointwiseRows& rows, DType dtype,
                         const Tensor& out, std::span<const Tensor* const> inputs,
-                        const void* params, double ns) {
+                        const FormulaNumbers* params, double ns) {
   const RowFn row = rows.row(dtype);
   if (!row) raise_no_row(op, dtype);
   if (out.numel() == 0) return;
   if (kernels::pointwise.simd() && is_flat(out, inputs))
     return run_flat(row, out, inputs, params, ns);
-  kernels::WalkArgs args;
+  WalkedArgs walked{{}, {params, ns}};
+  kernels::WalkArgs& args = walked.walk;
   args.operands = static_cast<int>(inputs.size()) + 1;
   args.shape = out.shape();
   args.row = row;
-  args.params = params;
   args.data[0] = static_cast<char*>(out.raw_data());
   args.stride[0] = byte_strides(out, out.shape());
   for (size_t i = 0; i < inputs.size(); ++i) {
     args.data[i + 1] = static_cast<char*>(inputs[i]->raw_data());
     args.stride[i + 1] = byte_strides(*inputs[i], out.shape());
   }
-  kernels::parallel_walk(args, ns);
+  kernels::call(walk, walked);
 }
 
 Tensor run_dense(const kernels::PointwiseRows& rows, DType dtype, DType out_dtype,
-                 std::span<const Tensor* const> inputs, const void* params, double ns) {
+                 std::span<const Tensor* const> inputs, const FormulaNumbers* params, double ns) {
   // The plain variant always walks: in a lab the walk is the student's.
   if (!kernels::pointwise.simd() || inputs[0]->dtype() != dtype) return {};
   const RowFn row = rows.dense_row(dtype);
@@ -101,7 +144,7 @@ Tensor run_dense(const kernels::PointwiseRows& rows, DType dtype, DType out_dtyp
 
 // The shortest way: what is left beside the row is most of a small operation's time.
 Tensor run_dense(const kernels::PointwiseRows& rows, const Tensor& a, const Tensor& b,
-                 const void* params) {
+                 const FormulaNumbers* params) {
   constexpr double kNs = 0.2;
   DenseOperands x;
   Tensor out = kernels::pointwise.simd() ? dense_result(a, b, x) : Tensor();
@@ -110,7 +153,7 @@ Tensor run_dense(const kernels::PointwiseRows& rows, const Tensor& a, const Tens
   if (!row) return {};
   const auto item = static_cast<int64_t>(item_size(x.dtype));
   const int64_t step[] = {item, item, item};
-  if (x.numel <= static_cast<int64_t>(kLeastChunkNs / kNs)) {
+  if (x.numel <= static_cast<int64_t>(kLeastChunkNs / kNs) && !kernels::recording()) {
     if (x.numel > 0) row(x.data, step, x.numel, params);
   } else {
     run_row(row, x.numel, x.data, step, 3, params, kNs);
@@ -119,8 +162,8 @@ Tensor run_dense(const kernels::PointwiseRows& rows, const Tensor& a, const Tens
 }
 
 Tensor run_pointwise(const char* op, const kernels::PointwiseRows& rows, DType dtype,
-                     DType out_dtype, std::span<const Tensor* const> inputs, const void* params,
-                     double ns) {
+                     DType out_dtype, std::span<const Tensor* const> inputs,
+                     const FormulaNumbers* params, double ns) {
   if (Tensor out = run_dense(rows, dtype, out_dtype, inputs, params, ns); out.defined()) return out;
   Shape shape = inputs[0]->shape();
   for (const Tensor* t : inputs.subspan(1)) shape = broadcast_shapes(shape, t->shape(), op);

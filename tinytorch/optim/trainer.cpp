@@ -8,7 +8,7 @@
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
-#include "tinytorch/ops/inference.h"
+#include "tinytorch/nn/inference_session.h"
 #include "tinytorch/ops/ops.h"
 #include "tinytorch/ops/precision.h"
 
@@ -51,12 +51,13 @@ int64_t total_steps(const TrainerOptions& options, int64_t batches) {
 EvalReport evaluate(nn::Module& model, DataLoader& loader) {
   const InferenceMode inference;
   const nn::EvaluationMode evaluation(model);
+  nn::InferenceSession session(model);
   EvalReport report;
   int64_t targets = 0, right = 0;
   double loss = 0;
   loader.set_state({loader.state().seed, 0, 0});
   for (const Batch& batch : loader) {
-    const Rows rows(model(batch.x), batch.y);
+    const Rows rows(session(batch.x), batch.y);
     const int64_t n = rows.target.numel();
     loss += cross_entropy(rows.logits, rows.target).item() * static_cast<double>(n);
     right += sum(eq(argmax(rows.logits, -1), rows.target)).item_as_int();

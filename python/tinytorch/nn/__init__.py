@@ -6,3 +6,4 @@ from .layers import *  # noqa: F401,F403
 from .loss import *  # noqa: F401,F403
 from .module import Module, ModuleDict, ModuleList, Parameter, Sequential  # noqa: F401
 from .native import *  # noqa: F401,F403
+from .session import *  # noqa: F401,F403

@@ -1,6 +1,7 @@
 #include "tinytorch/nn/gpt.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -20,28 +21,28 @@ class Gpt::Decoder : public Module {
     for (int64_t i = 0; i < spec.n_layer; ++i)
       blocks.push_back(make<TransformerBlock>(spec.n_embd, spec.n_head, spec.bias, spec.dropout));
   }
-  // Token and position embeddings of tokens (b, t) behind `position` earlier ones.
-  Tensor embed(const Tensor& tokens, int64_t position) {
+  // Of tokens (b, t) behind `position` earlier ones.
+  void check(const Tensor& tokens, int64_t position) const {
     if (tokens.dim() != 2)
       raise<ShapeError>("gpt: tokens {} must be (batch, time).", tokens.shape().str());
-    const int64_t t = tokens.size(1), room = wpe.weight.size(0);
-    if (position + t > room)
+    const int64_t all = position + tokens.size(1), room = wpe.weight.size(0);
+    if (all > room)
       raise<ShapeError>(
           "gpt: {} tokens do not fit the block size {}. Hint: cut the input, or train with a "
           "larger model.block_size.",
-          position + t, room);
-    return wte(tokens) + wpe(arange(position + t).narrow(0, position, t));
+          all, room);
   }
   Tensor forward(const Tensor& tokens) override {
-    Tensor x = drop(embed(tokens, 0));
+    check(tokens, 0);
+    Tensor x = drop(wte(tokens) + wpe(arange(tokens.size(1))));
     for (const auto& [name, block] : blocks.children()) x = (*block)(x);
     return ln_f(x);
   }
-  Tensor decode(const Tensor& tokens, std::vector<KeyValues>& layers, int64_t position) {
-    Tensor x = embed(tokens, position);
+  Tensor decode(const Tensor& tokens, std::vector<KeyValues>& layers, const Tensor& positions) {
+    Tensor x = wte(tokens) + wpe(positions);
     for (size_t i = 0; i < layers.size(); ++i)
       x = static_cast<TransformerBlock&>(blocks[static_cast<int64_t>(i)])
-              .decode(x, layers[i], position);
+              .decode(x, layers[i], positions);
     return ln_f(x);
   }
   const char* kind() const override { return "Decoder"; }
@@ -65,15 +66,23 @@ Tensor Gpt::forward(const Tensor& tokens) {
 
 Tensor Gpt::decode(const Tensor& tokens, KvCache& cache) {
   const NoGrad no_grad;
-  if (tokens.dim() == 2 && tokens.size(0) != cache.layers_[0].keys.size(0))
+  transformer_.check(tokens, cache.length_);
+  const int64_t t = tokens.size(1);
+  if (tokens.size(0) != cache.layers_[0].keys.size(0))
     raise<ShapeError>("gpt: tokens {} do not fit a cache of {} sequences.", tokens.shape().str(),
                       cache.layers_[0].keys.size(0));
-  const Tensor logits = lm_head_(transformer_.decode(tokens, cache.layers_, cache.length_));
-  cache.length_ += tokens.size(1);
+  std::iota(cache.positions_.data<int64_t>(), cache.positions_.data<int64_t>() + t, cache.length_);
+  const auto step = [&](const Tensor& next) {
+    const Tensor positions = cache.positions_.narrow(0, 0, t);
+    return lm_head_(transformer_.decode(next, cache.layers_, positions));
+  };
+  const Tensor logits = t == 1 ? cache.plans_.run(*this, step, tokens) : step(tokens);
+  cache.length_ += t;
   return logits;
 }
 
-KvCache::KvCache(const Gpt& model, int64_t batch) {
+KvCache::KvCache(const Gpt& model, int64_t batch)
+    : positions_(empty({model.spec().block_size}, DType::kI64)) {
   const ModelSpec& spec = model.spec();
   const DType dtype = model.parameters().front().dtype();
   for (int64_t i = 0; i < spec.n_layer; ++i)

@@ -1,0 +1,213 @@
+#include "tinytorch/ops/plan.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tinytorch/core/error.h"
+#include "tinytorch/core/memory.h"
+#include "tinytorch/ops/ops.h"
+
+namespace tinytorch {
+
+namespace {
+
+constexpr size_t kMostPlans = 16;  // of one PlannedCalls; the oldest goes
+constexpr size_t kLine = 64;
+
+bool has_layout(const Tensor& x, DType dtype, const Layout& layout) {
+  return x.dtype() == dtype && x.shape() == layout.shape && x.strides() == layout.strides;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape() || a.strides() != b.strides()) return false;
+  const Tensor x = a.contiguous(), y = b.contiguous();
+  return x.numel() == 0 || std::memcmp(x.raw_data(), y.raw_data(),
+                                       static_cast<size_t>(x.numel()) * item_size(x.dtype())) == 0;
+}
+
+}  // namespace
+
+// A block that the recorded function took and gave back, and the words that point into it.
+struct Plan::Piece {
+  uint64_t begin, bytes;
+  std::vector<size_t> words;   // ascending, so by time
+  size_t first = 0, last = 0;  // the calls between which it holds something
+  size_t place = 0;            // in the arena
+};
+
+namespace {
+
+// Gives each piece a place in one block, none of two that are needed at the same time the same:
+// the largest first, each as low as it can (Pisarchyk and Lee 2020, "Efficient memory management
+// for deep neural net inference", greedy by size). Returns the size of the block.
+template <class Piece>
+size_t arrange(std::vector<Piece>& pieces) {
+  std::vector<Piece*> order, placed;
+  for (Piece& piece : pieces) order.push_back(&piece);
+  std::sort(order.begin(), order.end(), [](const Piece* a, const Piece* b) {
+    return a->bytes != b->bytes ? a->bytes > b->bytes : a->first < b->first;
+  });
+  size_t total = 0;
+  for (Piece* piece : order) {
+    const auto end = [](const Piece* p) {
+      return p->place + (p->bytes + kLine - 1) / kLine * kLine;
+    };
+    piece->place = 0;
+    for (const Piece* other : placed) {  // by place
+      const bool meets = other->first <= piece->last && piece->first <= other->last;
+      if (meets && other->place < end(piece) && piece->place < end(other))
+        piece->place = end(other);
+    }
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), piece,
+                         [](const Piece* a, const Piece* b) { return a->place < b->place; }),
+        piece);
+    total = std::max(total, end(piece));
+  }
+  return total;
+}
+
+}  // namespace
+
+// Finds the words that point into the pieces, the input and the output.
+void Plan::bind(const Tensor& x, const Tensor& y, std::vector<Piece>& pieces) {
+  const auto address = [](const void* p) { return reinterpret_cast<uint64_t>(p); };
+  const uint64_t in = address(x.storage().data()), out = address(y.storage().data());
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
+  for (size_t call = 0; call < recording_.size(); ++call)
+    for (size_t w = recording_.first_word(call); w < recording_.first_word(call + 1); ++w) {
+      const uint64_t value = recording_.words[w];
+      if (value - in < x.storage().bytes()) {
+        input_.push_back({w, static_cast<int64_t>(value - address(x.raw_data()))});
+      } else if (result_ == Result::kNew && value - out < y_bytes_) {
+        output_.push_back({w, static_cast<int64_t>(value - out)});
+      } else {
+        auto piece = std::upper_bound(pieces.begin(), pieces.end(), value,
+                                      [](uint64_t v, const Piece& p) { return v < p.begin; });
+        if (piece == pieces.begin() || value - (--piece)->begin >= piece->bytes) continue;
+        if (piece->words.empty()) piece->first = call;
+        piece->last = call;
+        piece->words.push_back(w);
+      }
+    }
+  std::erase_if(pieces, [](const Piece& p) { return p.words.empty(); });
+}
+
+std::unique_ptr<Plan> Plan::record(const Function& fn, const Tensor& x, Tensor& y,
+                                   std::string* why) {
+  std::unique_ptr<Plan> plan(new Plan);
+  const auto refuse = [&](const char* reason) {
+    if (why) *why = reason;
+    return nullptr;
+  };
+  std::vector<Piece> pieces;
+  {
+    BlockLog log;
+    {
+      const kernels::RecordingScope scope(&plan->recording_);
+      y = fn(x);
+    }
+    if (!y.defined()) return refuse("it gives no tensor");
+    if (const char* reason = log.refusal()) return refuse(reason);
+    if (const char* reason = plan->recording_.refusal) return refuse(reason);
+    plan->pinned_ = log.pinned();
+    plan->result_ = y.storage() == x.storage() ? Result::kInput : Result::kFixed;
+    for (const BlockLog::Entry& entry : log.entries()) {
+      const auto holds = [&](const Storage& s) { return s.data() == entry.block->data; };
+      if (std::any_of(plan->pinned_.begin(), plan->pinned_.end(), holds)) continue;
+      if (entry.freed)
+        pieces.push_back({reinterpret_cast<uint64_t>(entry.block->data), entry.block->bytes, {}});
+      else if (holds(y.storage()))
+        plan->result_ = Result::kNew;
+      else
+        return refuse("it keeps a tensor that it makes");
+    }
+    plan->x_dtype_ = x.dtype(), plan->x_layout_ = x.layout();
+    plan->y_dtype_ = y.dtype(), plan->y_layout_ = y.layout();
+    if (plan->result_ == Result::kNew) plan->y_bytes_ = y.storage().bytes();
+    if (plan->result_ == Result::kFixed) plan->fixed_ = y;
+    plan->bind(x, y, pieces);
+  }
+  plan->arena_ = Storage::allocate(arrange(pieces));
+  auto* arena = static_cast<char*>(plan->arena_.data());
+  for (const Piece& piece : pieces)
+    for (const size_t word : piece.words) {
+      uint64_t& address = plan->recording_.words[word];
+      address += reinterpret_cast<uint64_t>(arena + piece.place) - piece.begin;
+    }
+  // Whatever no kernel of the list writes is seen by this: floats that are no numbers, no index.
+  if (plan->arena_.bytes()) std::memset(arena, 0xff, plan->arena_.bytes());
+  try {
+    if (!same_bits(plan->run(x), y)) return refuse("it does not give the same result again");
+  } catch (const Error&) {
+    return refuse("it does not give the same result again");
+  }
+  return plan;
+}
+
+bool Plan::fits(const Tensor& x) const {
+  return has_layout(x, x_dtype_, x_layout_);
+}
+
+Tensor Plan::run(const Tensor& x) {
+  const auto in = reinterpret_cast<uint64_t>(x.raw_data());
+  for (const Patch& p : input_) recording_.words[p.word] = in + static_cast<uint64_t>(p.offset);
+  if (result_ != Result::kNew) {
+    recording_.run();
+    if (result_ == Result::kFixed) return fixed_;
+    Layout layout = y_layout_;
+    layout.offset += x.storage_offset() - x_layout_.offset;
+    return alias(x, layout);
+  }
+  const Storage out = Storage::allocate(y_bytes_);
+  const auto to = reinterpret_cast<uint64_t>(out.data());
+  for (const Patch& p : output_) recording_.words[p.word] = to + static_cast<uint64_t>(p.offset);
+  recording_.run();
+  return make_tensor(out, y_dtype_, y_layout_);
+}
+
+WatchedTensors::State WatchedTensors::state_of(const Tensor& t) {
+  const Storage& storage = t.storage();
+  return {t, storage.data(), storage.version(), storage.exposed()};
+}
+
+WatchedTensors::WatchedTensors(const std::vector<Tensor>& tensors) {
+  for (const Tensor& t : tensors) states_.push_back(state_of(t));
+}
+
+bool WatchedTensors::unchanged() const {
+  return std::all_of(states_.begin(), states_.end(),
+                     [](const State& s) { return state_of(s.tensor) == s; });
+}
+
+Tensor PlannedCalls::operator()(const Plan::Function& fn, const Tensor& x) {
+  if (kernels::recording()) return fn(x);  // a part of a plan that is being made
+  auto entry = std::find_if(entries_.begin(), entries_.end(),
+                            [&](const Entry& e) { return has_layout(x, e.dtype, e.layout); });
+  if (entry != entries_.end() && entry->plan) return entry->plan->run(x);
+  if (entry == entries_.end()) {
+    if (entries_.size() == kMostPlans) entries_.erase(entries_.begin());
+    entry = entries_.emplace(entries_.end());
+    entry->dtype = x.dtype(), entry->layout = x.layout();
+  }
+  Tensor y;
+  if (entry->calls == 1)
+    entry->plan = Plan::record(fn, x, y, &entry->why);
+  else
+    y = fn(x);
+  ++entry->calls;  // not after an error
+  return y;
+}
+
+const Plan* PlannedCalls::plan_for(const Tensor& x, std::string* why) const {
+  for (const Entry& e : entries_)
+    if (has_layout(x, e.dtype, e.layout)) {
+      if (why && !e.plan) *why = e.why;
+      return e.plan.get();
+    }
+  if (why) *why = "no input of this shape has come yet";
+  return nullptr;
+}
+
+}  // namespace tinytorch
