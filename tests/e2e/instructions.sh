@@ -18,6 +18,7 @@ each() {
   many=$(collected "$1" $(($2 * 11)))
   echo $(((many - few) / ($2 * 10)))
 }
+# shellcheck disable=SC2317 # called by check
 counted_within() { [ "$1" -gt 0 ] && [ "$1" -le "$2" ]; }
 # gate NAME COUNT LIMIT
 gate() {

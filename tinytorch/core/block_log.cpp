@@ -9,19 +9,56 @@ thread_local constinit BlockLog* t_block_log = nullptr;
 
 namespace {
 
-uint64_t checksum(const Storage& storage) {
-  const auto* bytes = static_cast<const char*>(storage.data());
-  uint64_t sum = 0;
-  for (size_t i = 0; i < storage.bytes(); i += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes + i, std::min(sizeof(word), storage.bytes() - i));
-    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
-    sum ^= sum >> 32;
-  }
-  return sum;
+constexpr uint64_t kMark = 0xa5a5a5a5a5a5a5a5u;
+constexpr size_t kSample = 8192;  // words
+
+// Calls fn(offset) for words of a block of `capacity` bytes, as far as they lie in the first
+// `bytes`; false ends it.
+template <class Fn>
+void for_each_word(size_t capacity, size_t bytes, Fn fn) {
+  const size_t step = std::max<size_t>(1, capacity / sizeof(uint64_t) / kSample) * sizeof(uint64_t);
+  for (size_t at = 0; at + sizeof(uint64_t) <= bytes; at += step)
+    if (!fn(at)) return;
+}
+
+uint64_t word_at(const void* data, size_t offset) {
+  uint64_t word;
+  std::memcpy(&word, static_cast<const char*>(data) + offset, sizeof(word));
+  return word;
+}
+
+uint64_t sum_of(const Storage& storage) {
+  return BlockLog::checksum(storage.data(), storage.bytes());
 }
 
 }  // namespace
+
+uint64_t BlockLog::checksum(const void* data, size_t bytes) {
+  uint64_t sum = bytes;
+  const auto add = [&](uint64_t word) {
+    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+    sum ^= sum >> 32;
+  };
+  for_each_word(bytes, bytes, [&](size_t at) {
+    add(word_at(data, at));
+    return true;
+  });
+  uint64_t rest = 0;  // the last bytes
+  if (const size_t n = bytes % sizeof(rest))
+    std::memcpy(&rest, static_cast<const char*>(data) + bytes - n, n);
+  add(rest);
+  return sum;
+}
+
+bool BlockLog::is_fresh(const Block* block) {
+  const bool all = block->capacity / sizeof(kMark) <= kSample;
+  const size_t rest = all ? block->bytes % sizeof(kMark) : 0;
+  bool fresh =
+      std::memcmp(static_cast<const char*>(block->data) + block->bytes - rest, &kMark, rest) == 0;
+  for_each_word(block->capacity, block->bytes,
+                [&](size_t at) { return fresh = fresh && word_at(block->data, at) == kMark; });
+  return fresh;
+}
 
 // Without free blocks of its own the thread asks the shared pool for each block and gives each back
 // there: the log sees them all, and allocating costs nothing where nothing is logged.
@@ -35,6 +72,16 @@ BlockLog::~BlockLog() {
   keep_free_blocks();
   for (const Entry& entry : entries_)
     if (entry.freed) return_block(entry.block);
+}
+
+void BlockLog::taken(Block* block) {
+  unpoison(block->data, block->capacity);
+  for_each_word(block->capacity, block->capacity, [&](size_t at) {
+    std::memcpy(static_cast<char*>(block->data) + at, &kMark, sizeof(kMark));
+    return true;
+  });
+  poison(block->data, block->capacity);
+  entries_.push_back({block, false});
 }
 
 bool BlockLog::keep_back(Block* block) {
@@ -51,16 +98,16 @@ bool BlockLog::keep_back(Block* block) {
 void BlockLog::pin(const Storage& storage) {
   const auto known = std::find(pinned_.begin(), pinned_.end(), storage);
   if (known != pinned_.end()) {
-    checksums_[static_cast<size_t>(known - pinned_.begin())] = checksum(storage);
+    checksums_[static_cast<size_t>(known - pinned_.begin())] = sum_of(storage);
     return;
   }
   pinned_.push_back(storage);
-  checksums_.push_back(checksum(storage));
+  checksums_.push_back(sum_of(storage));
 }
 
 const char* BlockLog::refusal() {
   for (size_t i = 0; i < pinned_.size(); ++i)
-    if (checksum(pinned_[i]) != checksums_[i]) refuse("a tensor of constants is changed");
+    if (sum_of(pinned_[i]) != checksums_[i]) refuse("a tensor of constants is changed");
   return refusal_;
 }
 

@@ -84,6 +84,7 @@ inline void end_use(Block* block) {
 
 // The blocks that this thread takes while the log lives, for a plan that repeats what used them
 // (ops/plan.h). Each has an address of its own: what is freed meanwhile is kept back until the end.
+// They come with a mark in them, so that it shows who writes to them first.
 class BlockLog {
  public:
   BlockLog();
@@ -103,7 +104,11 @@ class BlockLog {
     if (!refusal_) refusal_ = why;
   }
 
-  void taken(Block* block) { entries_.push_back({block, false}); }
+  void taken(Block* block);
+  // Whether nobody has written to the block yet; and what tells whether someone has since. Of a
+  // large block a sample of 8,192 words is looked at.
+  static bool is_fresh(const Block* block);
+  static uint64_t checksum(const void* data, size_t bytes);
   bool keep_back(Block* block);  // false: none of the log's
   void pin(const Storage& storage);
 

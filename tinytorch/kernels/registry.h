@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tinytorch/kernels/recording.h"
+#include "tinytorch/kernels/call.h"
 
 namespace tinytorch::kernels {
 

@@ -5,6 +5,7 @@
 
 #include "tinytorch/core/error.h"
 #include "tinytorch/core/memory.h"
+#include "tinytorch/kernels/recording.h"
 #include "tinytorch/ops/ops.h"
 
 namespace tinytorch {
@@ -24,6 +25,66 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return x.numel() == 0 || std::memcmp(x.raw_data(), y.raw_data(),
                                        static_cast<size_t>(x.numel()) * item_size(x.dtype())) == 0;
 }
+
+// Sees to it that kernels of the list write all that lies in the blocks of the log, and the input:
+// no other code before them, between them or behind them.
+class WriteWatcher : public kernels::CallWatcher {
+ public:
+  WriteWatcher(BlockLog& log, const Tensor& x) : log_(log), x_(x.storage()) {
+    note(x_.data(), x_.bytes());
+  }
+  void before(std::span<const uint64_t> args) override {
+    if (points_into(args, x_.data(), x_.bytes())) check(x_.data(), x_.bytes());
+    for_each_block(args, [&](const Block* block) {
+      if (find(block->data))
+        check(block->data, block->bytes);
+      else if (!BlockLog::is_fresh(block))
+        log_.refuse(kOther);
+    });
+  }
+  void after(std::span<const uint64_t> args) override {
+    if (points_into(args, x_.data(), x_.bytes())) note(x_.data(), x_.bytes());
+    for_each_block(args, [&](const Block* block) { note(block->data, block->bytes); });
+  }
+  void end(const Storage& y) {
+    if (find(y.data())) check(y.data(), y.bytes());
+  }
+
+ private:
+  static constexpr const char* kOther = "tensors are written to by other code than kernels";
+  uint64_t* find(const void* data) {
+    for (auto& [block, sum] : sums_)
+      if (block == data) return &sum;
+    return nullptr;
+  }
+  void check(const void* data, size_t bytes) {
+    if (*find(data) != BlockLog::checksum(data, bytes)) log_.refuse(kOther);
+  }
+  void note(const void* data, size_t bytes) {
+    const uint64_t sum = BlockLog::checksum(data, bytes);
+    if (uint64_t* known = find(data))
+      *known = sum;
+    else
+      sums_.emplace_back(data, sum);
+  }
+  static bool points_into(std::span<const uint64_t> args, const void* data, size_t bytes) {
+    return std::any_of(args.begin(), args.end(), [&](uint64_t word) {
+      return word - reinterpret_cast<uint64_t>(data) < bytes;
+    });
+  }
+  template <class Fn>
+  void for_each_block(std::span<const uint64_t> args, Fn fn) {
+    for (const BlockLog::Entry& e : log_.entries()) {
+      const auto holds = [&](const Storage& s) { return s.data() == e.block->data; };
+      if (!e.freed && points_into(args, e.block->data, e.block->bytes) &&
+          std::none_of(log_.pinned().begin(), log_.pinned().end(), holds))
+        fn(e.block);
+    }
+  }
+  BlockLog& log_;
+  const Storage x_;
+  std::vector<std::pair<const void*, uint64_t>> sums_;  // behind the last call that touched them
+};
 
 }  // namespace
 
@@ -69,15 +130,22 @@ size_t arrange(std::vector<Piece>& pieces) {
 
 }  // namespace
 
+Plan::Plan() : recording_(std::make_unique<kernels::Recording>()) {}
+Plan::~Plan() = default;
+
+size_t Plan::kernels() const {
+  return recording_->size();
+}
+
 // Finds the words that point into the pieces, the input and the output.
 void Plan::bind(const Tensor& x, const Tensor& y, std::vector<Piece>& pieces) {
   const auto address = [](const void* p) { return reinterpret_cast<uint64_t>(p); };
   const uint64_t in = address(x.storage().data()), out = address(y.storage().data());
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
-  for (size_t call = 0; call < recording_.size(); ++call)
-    for (size_t w = recording_.first_word(call); w < recording_.first_word(call + 1); ++w) {
-      const uint64_t value = recording_.words[w];
+  for (size_t call = 0; call < recording_->size(); ++call)
+    for (size_t w = recording_->first_word(call); w < recording_->first_word(call + 1); ++w) {
+      const uint64_t value = recording_->words[w];
       if (value - in < x.storage().bytes()) {
         input_.push_back({w, static_cast<int64_t>(value - address(x.raw_data()))});
       } else if (result_ == Result::kNew && value - out < y_bytes_) {
@@ -104,18 +172,25 @@ std::unique_ptr<Plan> Plan::record(const Function& fn, const Tensor& x, Tensor& 
   std::vector<Piece> pieces;
   {
     BlockLog log;
+    WriteWatcher watcher(log, x);
+    plan->recording_->watcher = &watcher;
     {
-      const kernels::RecordingScope scope(&plan->recording_);
+      const kernels::RecordingScope scope(plan->recording_.get());
       y = fn(x);
     }
+    plan->recording_->watcher = nullptr;
     if (!y.defined()) return refuse("it gives no tensor");
+    watcher.end(y.storage());
     if (const char* reason = log.refusal()) return refuse(reason);
-    if (const char* reason = plan->recording_.refusal) return refuse(reason);
+    if (const char* reason = plan->recording_->refusal) return refuse(reason);
     plan->pinned_ = log.pinned();
     plan->result_ = y.storage() == x.storage() ? Result::kInput : Result::kFixed;
     for (const BlockLog::Entry& entry : log.entries()) {
       const auto holds = [&](const Storage& s) { return s.data() == entry.block->data; };
-      if (std::any_of(plan->pinned_.begin(), plan->pinned_.end(), holds)) continue;
+      if (std::any_of(plan->pinned_.begin(), plan->pinned_.end(), holds)) {
+        if (holds(y.storage())) return refuse("it gives a new tensor of constants");
+        continue;
+      }
       if (entry.freed)
         pieces.push_back({reinterpret_cast<uint64_t>(entry.block->data), entry.block->bytes, {}});
       else if (holds(y.storage()))
@@ -133,10 +208,10 @@ std::unique_ptr<Plan> Plan::record(const Function& fn, const Tensor& x, Tensor& 
   auto* arena = static_cast<char*>(plan->arena_.data());
   for (const Piece& piece : pieces)
     for (const size_t word : piece.words) {
-      uint64_t& address = plan->recording_.words[word];
+      uint64_t& address = plan->recording_->words[word];
       address += reinterpret_cast<uint64_t>(arena + piece.place) - piece.begin;
     }
-  // Whatever no kernel of the list writes is seen by this: floats that are no numbers, no index.
+  // No number is left over from the function's own call.
   if (plan->arena_.bytes()) std::memset(arena, 0xff, plan->arena_.bytes());
   try {
     if (!same_bits(plan->run(x), y)) return refuse("it does not give the same result again");
@@ -152,9 +227,10 @@ bool Plan::fits(const Tensor& x) const {
 
 Tensor Plan::run(const Tensor& x) {
   const auto in = reinterpret_cast<uint64_t>(x.raw_data());
-  for (const Patch& p : input_) recording_.words[p.word] = in + static_cast<uint64_t>(p.offset);
+  std::vector<uint64_t>& words = recording_->words;
+  for (const Patch& p : input_) words[p.word] = in + static_cast<uint64_t>(p.offset);
   if (result_ != Result::kNew) {
-    recording_.run();
+    recording_->run();
     if (result_ == Result::kFixed) return fixed_;
     Layout layout = y_layout_;
     layout.offset += x.storage_offset() - x_layout_.offset;
@@ -162,8 +238,8 @@ Tensor Plan::run(const Tensor& x) {
   }
   const Storage out = Storage::allocate(y_bytes_);
   const auto to = reinterpret_cast<uint64_t>(out.data());
-  for (const Patch& p : output_) recording_.words[p.word] = to + static_cast<uint64_t>(p.offset);
-  recording_.run();
+  for (const Patch& p : output_) words[p.word] = to + static_cast<uint64_t>(p.offset);
+  recording_->run();
   return make_tensor(out, y_dtype_, y_layout_);
 }
 

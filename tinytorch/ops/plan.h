@@ -12,8 +12,13 @@
 
 namespace tinytorch {
 
+namespace kernels {
+class Recording;
+}
+
 class Plan {
  public:
+  ~Plan();
   using Function = std::function<Tensor(const Tensor&)>;
 
   // Calls fn(x), whose result it gives in y, and makes a plan of the kernels that ran. All that the
@@ -30,18 +35,18 @@ class Plan {
   // weights must be what it was, at the same place.
   Tensor run(const Tensor& x);
 
-  size_t kernels() const { return recording_.size(); }
+  size_t kernels() const;
   size_t bytes() const { return arena_.bytes(); }  // of what lies between input and output
 
  private:
-  struct Patch {  // recording_.words[word] is the address of a byte of the input or output
+  struct Patch {  // this word of the recording is the address of a byte of the input or output
     size_t word;
     int64_t offset;  // from the input's first element, or the start of the output's memory
   };
   struct Piece;
-  Plan() = default;
+  Plan();
   void bind(const Tensor& x, const Tensor& y, std::vector<Piece>& pieces);
-  kernels::Recording recording_;
+  std::unique_ptr<kernels::Recording> recording_;
   std::vector<Patch> input_, output_;
   Storage arena_;
   std::vector<Storage> pinned_;

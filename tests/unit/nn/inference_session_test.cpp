@@ -215,7 +215,23 @@ TEST(InferencePlan, RefusesWhatIsMoreThanKernels) {
     for (int64_t i = 0; i < x.numel(); ++i) y.data<float>()[i] = 2 * x.data<float>()[i];
     return y + 1;
   });
-  expect_refused(by_hand, input, "the same result again");
+  expect_refused(by_hand, input, "other code");
+  Written between([](const Tensor& x) {
+    Tensor y = x * 2;
+    y.data<float>()[0] = 0;
+    return y + 1;
+  });
+  expect_refused(between, input, "other code");
+  Written behind([](const Tensor& x) {
+    Tensor y = x * 2;
+    y.data<float>()[0] = 0;
+    return y;
+  });
+  expect_refused(behind, input, "other code");
+  Written places([](const Tensor& x) {  // its places are computed by a loop of its own
+    return gather(x, 1, arange(4).reshape({4, 1}));
+  });
+  expect_refused(places, input, "other code");
   Written into_zeros([](const Tensor& x) {
     Tensor y = zeros(x.shape());
     for (int64_t i = 0; i < x.numel(); ++i) y.data<float>()[i] = 2 * x.data<float>()[i];
