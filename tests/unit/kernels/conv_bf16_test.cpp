@@ -26,14 +26,16 @@ Problem<float> rounded(Problem<float> p) {
   return p;
 }
 
+// Among them images of several bands in the second-level cache, and more padding than image.
 std::vector<ConvGeometry> geometries() {
   std::vector<ConvGeometry> all = {
-      geometry(3, 16, 32, 32, 16, 3, 3, 1, 1),  geometry(2, 3, 32, 32, 16, 3, 3, 1, 1),
-      geometry(3, 16, 16, 16, 32, 3, 3, 2, 1),  geometry(3, 16, 16, 16, 32, 1, 1, 2, 0),
-      geometry(9, 64, 8, 8, 64, 3, 3, 1, 1),    geometry(2, 64, 8, 8, 10, 1, 1),
-      geometry(1, 48, 9, 9, 96, 5, 5, 1, 2),    geometry(2, 20, 17, 35, 33, 3, 3, 1, 1),
-      geometry(2, 14, 12, 21, 9, 3, 5, 3, 2),   geometry(1, 40, 6, 70, 24, 2, 7, 2, 3),
-      geometry(30, 130, 20, 20, 40, 3, 3, 1, 1)};
+      geometry(3, 16, 32, 32, 16, 3, 3, 1, 1), geometry(2, 3, 32, 32, 16, 3, 3, 1, 1),
+      geometry(3, 16, 16, 16, 32, 3, 3, 2, 1), geometry(3, 16, 16, 16, 32, 1, 1, 2, 0),
+      geometry(9, 64, 8, 8, 64, 3, 3, 1, 1),   geometry(2, 64, 8, 8, 10, 1, 1),
+      geometry(1, 48, 9, 9, 96, 5, 5, 1, 2),   geometry(2, 20, 17, 35, 33, 3, 3, 1, 1),
+      geometry(2, 14, 12, 21, 9, 3, 5, 3, 2),  geometry(1, 40, 6, 70, 24, 2, 7, 2, 3),
+      geometry(1, 70, 45, 50, 18, 3, 3, 1, 1), geometry(1, 60, 61, 66, 40, 3, 3, 2, 1),
+      geometry(3, 24, 5, 6, 15, 5, 5, 1, 4),   geometry(30, 130, 20, 20, 40, 3, 3, 1, 1)};
   TestRandom random(7);
   for (int i = 0; i < 80; ++i) all.push_back(testing::random_geometry(random));
   return all;

@@ -19,7 +19,6 @@ namespace tinytorch::kernels::HWY_NAMESPACE::bf16 {
 #if HWY_TARGET == HWY_AVX3
 
 constexpr int64_t kSlabNumbers = 8 << 20;  // packed of one operand at a time: 16 MB
-constexpr int64_t kPair = 2 * kSide;       // rows or columns of C that are summed at once
 constexpr int64_t kMaxTasks = 8;           // divides evenly among 2, 4 and 8 threads
 constexpr int64_t kStripsAtOnce = 4;       // packed by one task: 4 cache lines in a row
 
