@@ -41,6 +41,9 @@ std::vector<Case> cases() {
   all.push_back(batches);
   all.push_back(Case{600, 10, 90});
   all.push_back(Case{9, 700, 64, Order::kRowMajor, Order::kTransposed});
+  // Tasks that pack their own rows of A in several parts.
+  all.push_back(Case{2500, 33, 64});
+  all.push_back(Case{2500, 33, 64, Order::kTransposed});
   return all;
 }
 

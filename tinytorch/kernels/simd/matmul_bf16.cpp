@@ -1,7 +1,10 @@
 // The matrix product with operands rounded to bf16 and f32 sums (formula and layouts:
-// kernels/matmul.h). Both operands are rounded while they are packed, by all threads; then each
-// task multiplies a rectangle of C, 32 x 32 sums at a time, over the whole of k. What remains of
-// the time is the packing: the AMX unit multiplies 16 times as fast as f32 units do.
+// kernels/matmul.h). Both operands are rounded while they are packed; then each task multiplies a
+// rectangle of C, 32 x 32 sums at a time, over the whole of k. B is packed by all threads. So is A
+// where C has more columns than rows; else each task packs A for its own rows, a part at a time
+// that its second-level cache holds: worth about 4 % of a training step of a GPT of width 384. Dots
+// take the pairs of a transposed A (for a weight's gradient) as they lie, tiles turned. What
+// remains of the time is the packing: the AMX unit multiplies 16 times as fast as f32 units do.
 // Each sum is a chain along k that depends on the shape and the unit alone.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tinytorch/kernels/simd/matmul_bf16.cpp"
@@ -18,23 +21,31 @@ namespace tinytorch::kernels::HWY_NAMESPACE::bf16 {
 
 #if HWY_TARGET == HWY_AVX3
 
-constexpr int64_t kSlabNumbers = 8 << 20;  // packed of one operand at a time: 16 MB
+constexpr int64_t kSlabNumbers = 8 << 20;  // packed of B at a time, or of A for all tasks: 16 MB
+constexpr int64_t kOwnNumbers = 1 << 20;   // packed of A at a time by a task for itself
+constexpr int64_t kOwnRows = 256;          // likewise
 constexpr int64_t kMaxTasks = 8;           // divides evenly among 2, 4 and 8 threads
 constexpr int64_t kStripsAtOnce = 4;       // packed by one task: 4 cache lines in a row
 
 // Rows [i0, i1) and columns [j0, j1) of C with their operands, packed.
 struct Packed {
-  const uint16_t *a, *b;  // layouts kRows and kPairs, strip after strip
+  const uint16_t *a, *b;  // strip after strip, b in layout kPairs
+  Layout a_layout;
   int64_t i0, i1, j0, j1;
   int64_t blocks;  // along k
+  bool tiles;
 };
 
 void multiply_rectangle(const MatmulArgs<float>& args, const Packed& g, int64_t i0, int64_t i1,
-                        int64_t j0, int64_t j1, bool tiles) {
+                        int64_t j0, int64_t j1) {
   HWY_ALIGN float sums[kPair * kPair];
   const bool as_they_are = !args.bias && !args.pre_activation && !args.accumulate &&
                            args.activation == Activation::kNone;
   const int64_t strip = g.blocks * kBlockNumbers;
+  const auto multiply = [&](bool two_a, bool two_b) {
+    return g.a_layout == Layout::kPairs ? dots_fn<Layout::kPairs>(two_a, two_b)
+                                        : multiply_fn(g.tiles, two_a, two_b);
+  };
   for (int64_t j = j0; j < j1; j += kPair) {
     const int64_t n = std::min(kPair, j1 - j);
     for (int64_t i = i0; i < i1; i += kPair) {
@@ -42,38 +53,22 @@ void multiply_rectangle(const MatmulArgs<float>& args, const Packed& g, int64_t 
       Factors factors{};
       factors.a = g.a + (i - g.i0) / kSide * strip, factors.a_strip = strip;
       factors.b = g.b + (j - g.j0) / kSide * strip, factors.b_strip = strip;
-      factors.a_row = kDepth, factors.a_piece = kBlockNumbers;
+      factors.a_row = factors.a_pair = kDepth, factors.a_piece = kBlockNumbers;
+      if (g.a_layout == Layout::kRows) factors.a_pair = 2;
       factors.segments = 1, factors.pieces = g.blocks;
       const int64_t at = i * args.ldc + j;
       if (as_they_are && m == kPair && n == kPair) {
         factors.c_step = args.ldc;
-        multiply_fn(tiles, true, true)(factors, args.c + at);
+        multiply(true, true)(factors, args.c + at);
         continue;
       }
-      multiply_fn(tiles, m > kSide, n > kSide)(factors, sums);
+      multiply(m > kSide, n > kSide)(factors, sums);
       const gemm::Epilogue epilogue = {args.bias ? args.bias + j : nullptr,
                                        args.pre_activation ? args.pre_activation + at : nullptr,
                                        args.activation};
       gemm::finish_tile(sums, kTileStep, m, n, args.c + at, args.ldc, args.accumulate, epilogue);
     }
   }
-}
-
-// The part of C that `g` has packed, cut along its longer side.
-void multiply_packed(const MatmulArgs<float>& args, const Packed& g) {
-  const int64_t rows = (g.i1 - g.i0 + kPair - 1) / kPair, cols = (g.j1 - g.j0 + kPair - 1) / kPair;
-  const int64_t along = std::max(rows, cols), tasks = std::min(along, kMaxTasks);
-  const bool tiles = bf16_unit() == Bf16Unit::kTiles;
-  const double ns = static_cast<double>(rows * cols * g.blocks) * (tiles ? 80 : 300);
-  parallel_tasks(tasks, ns, [&](int64_t task) {
-    const int64_t begin = along * task / tasks * kPair, end = along * (task + 1) / tasks * kPair;
-    if (tiles) take_tiles(kSide, kSide);
-    if (rows >= cols)
-      multiply_rectangle(args, g, g.i0 + begin, std::min(g.i1, g.i0 + end), g.j0, g.j1, tiles);
-    else
-      multiply_rectangle(args, g, g.i0, g.i1, g.j0 + begin, std::min(g.j1, g.j0 + end), tiles);
-    if (tiles) release_tiles();
-  });
 }
 
 template <Layout layout>
@@ -88,20 +83,62 @@ const uint16_t* pack(const Source& s, Scratch slot) {
   return to;
 }
 
+Source rows_of(const MatmulArgs<float>& args, int64_t i0, int64_t i1) {
+  return {args.a + i0 * args.a_rs, args.a_rs, args.a_cs, i1 - i0, args.k};
+}
+
+// Rows [g.i0, g.i1) of C, for which A is not packed yet.
+template <Layout a_layout>
+void multiply_own_rows(const MatmulArgs<float>& args, Packed g) {
+  const int64_t fit = kOwnNumbers / (g.blocks * kDepth) / kPair * kPair;
+  const int64_t end = g.i1, at_once = std::clamp(fit, kPair, kOwnRows);
+  auto* a = scratch<uint16_t>(Scratch::kA, at_once * g.blocks * kDepth);
+  g.a = a;
+  for (; g.i0 < end; g.i0 = g.i1) {
+    g.i1 = std::min(end, g.i0 + at_once);
+    const Source rows = rows_of(args, g.i0, g.i1);
+    for (int64_t s = 0, all = strips(rows.count); s < all; s += kStripsAtOnce)
+      pack_strips<a_layout>(rows, s, std::min(all, s + kStripsAtOnce), a);
+    multiply_rectangle(args, g, g.i0, g.i1, g.j0, g.j1);
+  }
+}
+
+// The columns of C for which `g` has B, cut along the longer side, or along rows where A is large.
+template <Layout a_layout>
+void multiply_packed(const MatmulArgs<float>& args, Packed g) {
+  const int64_t rows = ceil_div(args.m, kPair), cols = ceil_div(g.j1 - g.j0, kPair);
+  const bool by_rows = rows >= cols || args.m * g.blocks * kDepth > kSlabNumbers;
+  const int64_t along = by_rows ? rows : cols, tasks = std::min(along, kMaxTasks);
+  if (!by_rows) g.a = pack<a_layout>(rows_of(args, 0, args.m), Scratch::kA);
+  g.a_layout = a_layout, g.i0 = 0, g.i1 = args.m;
+  const double ns = static_cast<double>(rows * cols * g.blocks) * (g.tiles ? 80 : 150);
+  parallel_tasks(tasks, ns, [&](int64_t task) {
+    const int64_t begin = along * task / tasks * kPair, end = along * (task + 1) / tasks * kPair;
+    if (g.tiles) take_tiles(kSide, kSide);
+    if (by_rows) {
+      Packed own = g;
+      own.i0 = begin, own.i1 = std::min(args.m, end);
+      multiply_own_rows<a_layout>(args, own);
+    } else {
+      multiply_rectangle(args, g, 0, args.m, g.j0 + begin, std::min(g.j1, g.j0 + end));
+    }
+    if (g.tiles) release_tiles();
+  });
+}
+
 void multiply_one(const MatmulArgs<float>& args) {
   Packed g{};
+  g.tiles = bf16_unit() == Bf16Unit::kTiles;
   g.blocks = depth_blocks(args.k);
   const int64_t slab = std::max(kPair, kSlabNumbers / (g.blocks * kDepth) / kPair * kPair);
   for (g.j0 = 0; g.j0 < args.n; g.j0 = g.j1) {
     g.j1 = std::min(args.n, g.j0 + slab);
     g.b = pack<Layout::kPairs>(
         {args.b + g.j0 * args.b_cs, args.b_cs, args.b_rs, g.j1 - g.j0, args.k}, Scratch::kB);
-    for (g.i0 = 0; g.i0 < args.m; g.i0 = g.i1) {
-      g.i1 = std::min(args.m, g.i0 + slab);
-      g.a = pack<Layout::kRows>(
-          {args.a + g.i0 * args.a_rs, args.a_rs, args.a_cs, g.i1 - g.i0, args.k}, Scratch::kA);
-      multiply_packed(args, g);
-    }
+    if (!g.tiles && args.a_rs == 1 && args.a_cs != 1)
+      multiply_packed<Layout::kPairs>(args, g);
+    else
+      multiply_packed<Layout::kRows>(args, g);
   }
 }
 
