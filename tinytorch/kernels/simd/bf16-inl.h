@@ -242,7 +242,9 @@ TINYTORCH_BF16_TILES HWY_NOINLINE void multiply_tiles(const Factors& g, float* c
 // Rows of a: in layout kPairs 2 numbers apart, else through a pointer for every third one (the
 // address modes reach [p], [p + step], [p + 2 step]).
 template <Layout a_layout, int nj, int count>
-TINYTORCH_BF16_DOT HWY_NOINLINE void dot_rows(const Factors& g, const uint16_t* rows, float* c) {
+TINYTORCH_BF16_DOT HWY_NOINLINE void dot_rows(const Factors& given, const uint16_t* rows,
+                                              float* c) {
+  const Factors g = given;  // in registers: fetching could otherwise change what `given` holds
   constexpr bool kAdjacent = a_layout == Layout::kPairs;
   constexpr int kBases = kAdjacent ? 1 : (count + 2) / 3;
   const int64_t a_row = kAdjacent ? 2 : g.a_row, a_pair = kAdjacent ? g.a_pair : 2;

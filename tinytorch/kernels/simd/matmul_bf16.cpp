@@ -2,7 +2,7 @@
 // kernels/matmul.h). Both operands are rounded while they are packed; then each task multiplies a
 // rectangle of C, 32 x 32 sums at a time, over the whole of k. B is packed by all threads. So is A
 // where C has more columns than rows; else each task packs A for its own rows, a part at a time
-// that its second-level cache holds: worth about 4 % of a training step of a GPT of width 384. Dots
+// that its second-level cache holds: worth up to 4 % of a training step of a GPT of width 384. Dots
 // take the pairs of a transposed A (for a weight's gradient) as they lie, tiles turned. What
 // remains of the time is the packing: the AMX unit multiplies 16 times as fast as f32 units do.
 // Each sum is a chain along k that depends on the shape and the unit alone.
