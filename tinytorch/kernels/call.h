@@ -21,20 +21,36 @@ using Caller = void (*)(AnyKernel kernel, const void* args);
 // must not be repeated as it stands.
 void record_and_call(Caller caller, AnyKernel kernel, const void* args, size_t bytes);
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define TINYTORCH_CLEARS_PADDING 1
+#endif
+#endif
+
+template <class Args>
+[[gnu::cold, gnu::noinline]] void record_typed_call(void (*kernel)(const Args&), const Args& args) {
+  static_assert(alignof(Args) <= alignof(uint64_t));
+  const auto caller = [](AnyKernel k, const void* a) {
+    reinterpret_cast<void (*)(const Args&)>(k)(*static_cast<const Args*>(a));
+  };
+  const auto erased = reinterpret_cast<AnyKernel>(kernel);
+#if defined(TINYTORCH_CLEARS_PADDING)
+  if constexpr (std::is_trivially_copyable_v<Args> && !requires { typename Args::OnlyOnce; }) {
+    // What is left over in the gaps between members may look like a pointer.
+    Args cleared = args;
+    __builtin_clear_padding(&cleared);
+    return record_and_call(caller, erased, &cleared, sizeof(Args));
+  }
+#endif
+  record_and_call(caller, erased, &args, 0);
+}
+
 // kernel(args). A struct whose call must not be repeated as it stands (the numbers of a generator
 // go on) has a member type OnlyOnce.
 template <class Args>
 void call(void (*kernel)(const Args&), const Args& args) {
-  if (t_recording) [[unlikely]] {
-    static_assert(alignof(Args) <= alignof(uint64_t));
-    constexpr bool repeatable =
-        std::is_trivially_copyable_v<Args> && !requires { typename Args::OnlyOnce; };
-    return record_and_call(
-        [](AnyKernel k, const void* a) {
-          reinterpret_cast<void (*)(const Args&)>(k)(*static_cast<const Args*>(a));
-        },
-        reinterpret_cast<AnyKernel>(kernel), &args, repeatable ? sizeof(Args) : 0);
-  }
+  if (t_recording) [[unlikely]]
+    return record_typed_call(kernel, args);
   kernel(args);
 }
 

@@ -17,7 +17,7 @@ class CallWatcher {
 
 // Each call with a copy of its arguments. Their pointers are found again by their values: every
 // aligned word of a copy that is an address in a block of memory is taken for a pointer into it.
-// (Sizes and strides are no addresses.)
+// (Sizes and strides are no addresses; smaller members share their words with zeros only.)
 class Recording {
  public:
   void add(Caller caller, AnyKernel kernel, const void* args, size_t bytes);

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "tinytorch/core/tensor.h"
-#include "tinytorch/kernels/recording.h"
 
 namespace tinytorch {
 

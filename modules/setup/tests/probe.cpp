@@ -116,22 +116,27 @@ TASK_TEST(caches, in_another_order) {
 }
 
 TASK_TEST(caches, that_are_not_told) {
+  const std::string not_below_root = "the files of this machine were read, not those below `root`";
   const FakeSystem nothing;
   values({.what = kWhat,
           .got = caches(probe_machine(nothing.root())),
           .expected = {0, 0, 0, 0},
           .invariant = invariant::kRead,
-          .mistakes = {{caches(probe_machine()),
-                        "the files of this machine were read, not those "
-                        "below `root`"}}});
+          .mistakes = {{caches(probe_machine()), not_below_root}}});
+  // Some virtual machines tell nothing either.
+  const FakeSystem odd;
+  odd.cache(0, "1", "Data", "40K", 64);
+  const bool root_counts = caches(probe_machine(odd.root())) != caches(probe_machine());
   const FakeSystem small;
   small.cache(0, "1", "Unified", "32K", 32);
   values({.what = std::string(kWhat) + ", of a machine with one cache",
           .got = caches(probe_machine(small.root())),
           .expected = {32 << 10, 0, 0, 32},
           .invariant = invariant::kRead,
-          .mistakes = {{{0, 0, 0, 32}, "a unified first-level cache holds data, too"},
-                       {{0, 0, 0, 0}, "a unified first-level cache holds data, too"}}});
+          .mistakes = {
+              {{0, 0, 0, 32}, "a unified first-level cache holds data, too"},
+              {{0, 0, 0, 0},
+               root_counts ? "a unified first-level cache holds data, too" : not_below_root}}});
 }
 
 // This machine, read by walking the folders.
