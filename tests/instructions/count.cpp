@@ -9,9 +9,9 @@
 #include "tinytorch/core/parallel.h"
 #include "tinytorch/tinytorch.h"
 
-// Highway's library measures the clock when it is loaded, with an instruction (rdtscp) that valgrind
-// refuses on a CPU that does not announce it. This takes the place of its function; nothing here
-// asks for the result.
+// Highway's library measures the clock when it is loaded, with an instruction (rdtscp) that
+// valgrind refuses on a CPU that does not announce it. This takes the place of its function;
+// nothing here asks for the result.
 namespace hwy::platform {
 uint64_t TimerResolution();
 uint64_t TimerResolution() {
