@@ -47,9 +47,9 @@ std::string input_of(Config& config) {
   return fmt::format("(n, {}, {}, {})", spec.in_channels, side, side);
 }
 
-// The file is to blame when the network cannot take what it holds.
-constexpr int64_t kRowsAtATime = 256;
+constexpr int64_t kRowsAtATime = 256;  // of the input: memory for these is enough
 
+// The file is to blame when the network cannot take what it holds.
 Tensor logits(nn::Module& model, Config& config, const Tensor& x, const std::string& file) {
   try {
     return nn::InferenceSession(model).by_rows(x, kRowsAtATime);

@@ -198,7 +198,7 @@ std::unique_ptr<Plan> Plan::record(const Function& fn, const Tensor& x, Tensor& 
       else
         return refuse("it keeps a tensor that it makes");
     }
-    plan->x_dtype_ = x.dtype(), plan->x_layout_ = x.layout();
+    plan->x_layout_ = x.layout();
     plan->y_dtype_ = y.dtype(), plan->y_layout_ = y.layout();
     if (plan->result_ == Result::kNew) plan->y_bytes_ = y.storage().bytes();
     if (plan->result_ == Result::kFixed) plan->fixed_ = y;
@@ -221,10 +221,6 @@ std::unique_ptr<Plan> Plan::record(const Function& fn, const Tensor& x, Tensor& 
   return plan;
 }
 
-bool Plan::fits(const Tensor& x) const {
-  return has_layout(x, x_dtype_, x_layout_);
-}
-
 Tensor Plan::run(const Tensor& x) {
   const auto in = reinterpret_cast<uint64_t>(x.raw_data());
   std::vector<uint64_t>& words = recording_->words;
@@ -243,18 +239,16 @@ Tensor Plan::run(const Tensor& x) {
   return make_tensor(out, y_dtype_, y_layout_);
 }
 
-WatchedTensors::State WatchedTensors::state_of(const Tensor& t) {
-  const Storage& storage = t.storage();
-  return {t, storage.data(), storage.version(), storage.exposed()};
-}
-
 WatchedTensors::WatchedTensors(const std::vector<Tensor>& tensors) {
-  for (const Tensor& t : tensors) states_.push_back(state_of(t));
+  for (const Tensor& t : tensors)
+    states_.push_back({t, t.storage().data(), t.version(), t.storage().exposed()});
 }
 
 bool WatchedTensors::unchanged() const {
-  return std::all_of(states_.begin(), states_.end(),
-                     [](const State& s) { return state_of(s.tensor) == s; });
+  return std::all_of(states_.begin(), states_.end(), [](const State& s) {
+    const Storage& now = s.tensor.storage();
+    return now.data() == s.memory && now.version() == s.version && now.exposed() == s.exposed;
+  });
 }
 
 Tensor PlannedCalls::operator()(const Plan::Function& fn, const Tensor& x) {

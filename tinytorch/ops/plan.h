@@ -29,9 +29,9 @@ class Plan {
   static std::unique_ptr<Plan> record(const Function& fn, const Tensor& x, Tensor& y,
                                       std::string* why = nullptr);
 
-  bool fits(const Tensor& x) const;  // the dtype, shape and strides of the recorded input
-  // What fn(x) would give, with the same bits, in new memory. One thread at a time. The memory of
-  // weights must be what it was, at the same place.
+  // What fn(x) would give, with the same bits, in new memory, for x of the dtype, shape and strides
+  // of the recorded input. One thread at a time. The memory of weights must be what it was, at the
+  // same place.
   Tensor run(const Tensor& x);
 
   size_t kernels() const;
@@ -49,7 +49,7 @@ class Plan {
   std::vector<Patch> input_, output_;
   Storage arena_;
   std::vector<Storage> pinned_;
-  DType x_dtype_, y_dtype_;
+  DType y_dtype_ = DType::kF32;
   Layout x_layout_, y_layout_;
   size_t y_bytes_ = 0;
   enum class Result { kNew, kInput, kFixed } result_ = Result::kNew;
@@ -69,11 +69,7 @@ class WatchedTensors {
     const void* memory;
     uint32_t version;
     bool exposed;
-    bool operator==(const State& o) const {
-      return memory == o.memory && version == o.version && exposed == o.exposed;
-    }
   };
-  static State state_of(const Tensor& t);
   std::vector<State> states_;
 };
 
