@@ -39,6 +39,8 @@ class PlannedFunction {
   }
   // The number of kernels in the plan for x, or why there is none.
   std::pair<size_t, std::string> plan(const Tensor& x) {
+    const py::gil_scoped_release release;
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
     std::string why;
     const Plan* plan = calls_.plan_for(x, &why);
     return {plan ? plan->kernels() : 0, plan ? "" : why};
