@@ -35,7 +35,7 @@ class PlannedFunction {
       const py::gil_scoped_acquire acquire;
       return py::cast<Tensor>(function_(input));
     };
-    return fusion_enabled() ? calls_(function, x) : function(x);
+    return fusion_enabled() ? calls_(function, x, watched_) : function(x);
   }
   // The number of kernels in the plan for x, or why there is none.
   std::pair<size_t, std::string> plan(const Tensor& x) {

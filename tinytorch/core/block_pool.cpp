@@ -35,6 +35,7 @@ struct alignas(64) PoolBlock : Block {
   PoolBlock *left, *right;               // neighbours in the region, by address
   PoolBlock *list_next, *list_previous;  // in the free list of a large class
   PoolBlock* next_region;                // of a region's first block
+  size_t region;                         // likewise: the region's bytes
   size_t serves;                         // the bytes that it was taken for, while it is used
   bool free;
 };
@@ -58,6 +59,9 @@ class BlockPool {
   PoolBlock* take_header();
   void give_back_header(PoolBlock* block);
   void release_unused();
+  void link_adopted(PoolBlock* block);
+  void unlink_adopted(PoolBlock* block);
+  std::vector<std::span<const std::byte>> tensor_memory() const;
   std::mutex mutex;  // held around every call
 
  private:
@@ -77,6 +81,7 @@ class BlockPool {
   PoolBlock* lists_[kClasses] = {};          // free large blocks, by the class they can serve
   uint64_t listed_[kClasses / 64 + 1] = {};  // bit c: lists_[c] is not empty
   PoolBlock* regions_ = nullptr;             // first block of each region, linked by next_region
+  PoolBlock* adopted_ = nullptr;             // linked by list_next
   PoolBlock* headers_ = nullptr;             // unused headers, linked by list_next
   char* slab_ = nullptr;                     // the uncut part of the newest slab
   size_t slab_left_ = 0;
@@ -194,6 +199,7 @@ bool BlockPool::add_region(size_t bytes) {
   }
   PoolBlock* block = new_block_at(static_cast<char*>(data), size);
   block->next_region = regions_;
+  block->region = size;
   regions_ = block;
   region_bytes_ += size;
   push(block);
@@ -286,6 +292,30 @@ void BlockPool::release_unused() {
   regions_ = kept;
 }
 
+void BlockPool::link_adopted(PoolBlock* block) {
+  block->list_previous = nullptr;
+  block->list_next = adopted_;
+  if (adopted_) adopted_->list_previous = block;
+  adopted_ = block;
+}
+
+void BlockPool::unlink_adopted(PoolBlock* block) {
+  (block->list_previous ? block->list_previous->list_next : adopted_) = block->list_next;
+  if (block->list_next) block->list_next->list_previous = block->list_previous;
+}
+
+std::vector<std::span<const std::byte>> BlockPool::tensor_memory() const {
+  std::vector<std::span<const std::byte>> found;
+  const auto add = [&](const void* data, size_t bytes) {
+    found.emplace_back(static_cast<const std::byte*>(data), bytes);
+  };
+  for (const PoolBlock* first = regions_; first; first = first->next_region)
+    add(first->data, first->region);
+  for (const PoolBlock* block = adopted_; block; block = block->list_next)
+    add(block->data, block->bytes);
+  return found;
+}
+
 constinit BlockPool g_pool;
 
 // A child of fork() must not inherit a lock that another thread held.
@@ -316,12 +346,13 @@ Block* new_block(int size_class) {
 }
 
 void return_block(Block* block) {
-  if (t_block_log && t_block_log->keep_back(block)) return;
+  if (t_block_log) t_block_log->given_back(block);
   auto* mine = static_cast<PoolBlock*>(block);
   if (block->size_class == kAdopted) {
     t_count.live += static_cast<int64_t>(block->bytes);  // end_use took off what was never added
     if (block->drop) block->drop(block->context);
     const std::lock_guard<std::mutex> lock(g_pool.mutex);
+    g_pool.unlink_adopted(mine);
     g_pool.give_back_header(mine);
   } else {
     add_up_thread_count();
@@ -343,7 +374,8 @@ Block* adopt_block(void* data, size_t bytes, void (*drop)(void* context), void* 
   refuse_plan("memory of others is taken as a tensor");
   hold_across_fork();
   const std::lock_guard<std::mutex> lock(g_pool.mutex);
-  Block* block = g_pool.take_header();
+  PoolBlock* block = g_pool.take_header();
+  g_pool.link_adopted(block);
   block->references.store(1, std::memory_order_relaxed);
   block->version.store(0, std::memory_order_relaxed);
   block->size_class = kAdopted;
@@ -353,6 +385,11 @@ Block* adopt_block(void* data, size_t bytes, void (*drop)(void* context), void* 
   block->drop = drop;
   block->context = context;
   return block;
+}
+
+std::vector<std::span<const std::byte>> tensor_memory() {
+  const std::lock_guard<std::mutex> lock(g_pool.mutex);
+  return g_pool.tensor_memory();
 }
 
 void release_unused_memory() {

@@ -9,6 +9,12 @@ namespace tinytorch {
 
 namespace {
 
+// For comparisons: nobody reads there. (Tensor::data is for those who do.)
+const char* address_of(const Tensor& x) {
+  return static_cast<const char*>(x.storage().data()) +
+         x.storage_offset() * static_cast<int64_t>(item_size(x.dtype()));
+}
+
 // Whether two elements of x may lie in one place: then some dimension does not step past all that
 // the dimensions with smaller strides reach.
 bool may_overlap_itself(const Tensor& x) {
@@ -40,8 +46,7 @@ bool are_apart(const Tensor& a, const Tensor& b, int64_t period) {
     }
     return bytes;
   };
-  int64_t from_a_to_b =
-      (static_cast<const char*>(b.raw_data()) - static_cast<const char*>(a.raw_data())) % period;
+  int64_t from_a_to_b = (address_of(b) - address_of(a)) % period;
   if (from_a_to_b < 0) from_a_to_b += period;
   return from_a_to_b >= interval(a) && period - from_a_to_b >= interval(b);
 }
@@ -61,7 +66,7 @@ bool may_share(const Tensor& a, const Tensor& b) {
 
 // Each element is read where it is written, and by nobody else.
 bool same_places(const Tensor& a, const Tensor& b) {
-  if (a.raw_data() != b.raw_data() || a.dtype() != b.dtype() || a.numel() != b.numel())
+  if (address_of(a) != address_of(b) || a.dtype() != b.dtype() || a.numel() != b.numel())
     return false;
   return a.numel() == 1 || (a.shape() == b.shape() && (a.strides() == b.strides() ||
                                                        (a.is_contiguous() && b.is_contiguous())));

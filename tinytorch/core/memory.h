@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tinytorch/core/poison.h"
@@ -82,47 +83,79 @@ inline void end_use(Block* block) {
   t_count.live -= static_cast<int64_t>(block->bytes);
 }
 
-// The blocks that this thread takes while the log lives, for a plan that repeats what used them
-// (ops/plan.h). Each has an address of its own: what is freed meanwhile is kept back until the end.
-// They come with a mark in them, so that it shows who writes to them first.
+// What this thread does with memory while the log lives, for a plan that repeats the kernels that
+// it calls (ops/plan.h): which blocks it takes and gives back, and whether anyone but kernels may
+// have read or written them. The latter by one rule: an address that a tensor gives out must become
+// an argument of a kernel.
 class BlockLog {
  public:
   BlockLog();
   ~BlockLog();
   BlockLog(const BlockLog&) = delete;
   BlockLog& operator=(const BlockLog&) = delete;
+  static constexpr size_t kNever = SIZE_MAX;
   struct Entry {
-    Block* block;
-    bool freed;
+    const Block* block;
+    const void* data;
+    size_t bytes;         // once it is given back
+    size_t taken, freed;  // how many kernels were called before; kNever
   };
   const std::vector<Entry>& entries() const { return entries_; }
-  // Memory that keeps its contents when the work is repeated: constants, packed weights.
+  // Memory that keeps its contents when the work is repeated: constants, copies of weights.
   const std::vector<Storage>& pinned() const { return pinned_; }
-  // Why the work cannot be repeated, or nullptr. (Pinned memory must be as it was.)
+  const std::vector<Storage>& copied() const { return copied_; }  // what those are copies of
+  // Why the work cannot be repeated, or nullptr.
   const char* refusal();
   void refuse(const char* why) {
     if (!refusal_) refusal_ = why;
   }
 
-  void taken(Block* block);
-  // Whether nobody has written to the block yet; and what tells whether someone has since. Of a
-  // large block a sample of 8,192 words is looked at.
-  static bool is_fresh(const Block* block);
-  static uint64_t checksum(const void* data, size_t bytes);
-  bool keep_back(Block* block);  // false: none of the log's
+  void taken(const Block* block);
+  void given_back(const Block* block);
   void pin(const Storage& storage);
+  void copy_made(const Storage& of) { copied_.push_back(of); }
+  void address_given(const Storage& storage);
+  void address_passed(const void* address);
+  void kernel_called(std::span<const uint64_t> args);
 
  private:
+  struct Debt {  // addresses in this memory that no kernel has got yet
+    const void* data;
+    size_t bytes;
+    int64_t count;
+  };
   std::vector<Entry> entries_;
-  std::vector<Storage> pinned_;
-  std::vector<uint64_t> checksums_;
+  std::vector<Debt> debts_;
+  std::vector<Storage> pinned_, copied_;
+  std::vector<uint64_t> checksums_;  // of pinned_
+  size_t calls_ = 0;
   const char* refusal_ = nullptr;
 };
 extern thread_local constinit BlockLog* t_block_log;  // nullptr: nothing is logged
+// Nothing is logged until its end: what kernels do inside.
+class UnloggedScope {
+ public:
+  UnloggedScope() : before_(t_block_log) { t_block_log = nullptr; }
+  ~UnloggedScope() { t_block_log = before_; }
+  UnloggedScope(const UnloggedScope&) = delete;
+  UnloggedScope& operator=(const UnloggedScope&) = delete;
+
+ private:
+  BlockLog* before_;
+};
 // These tell the log of this thread, if there is one.
 inline void pin(const Storage& storage) {
   if (t_block_log) [[unlikely]]
     t_block_log->pin(storage);
+}
+inline void address_given(const Storage& storage) {
+  if (t_block_log) [[unlikely]]
+    t_block_log->address_given(storage);
+}
+// An address that was not given out so will be in the next kernel's arguments.
+inline void address_passed(const void* address) {
+  if (t_block_log) [[unlikely]]
+    t_block_log->address_passed(address);
 }
 inline void refuse_plan(const char* why) {
   if (t_block_log) [[unlikely]]
@@ -130,6 +163,8 @@ inline void refuse_plan(const char* why) {
 }
 void keep_no_free_blocks();  // of this thread, until keep_free_blocks()
 void keep_free_blocks();
+// Where tensors lie, of all threads: the regions of the pool and what was adopted.
+std::vector<std::span<const std::byte>> tensor_memory();
 
 // Memory straight from the system: page-aligned and zeroed, on huge pages from 2 MiB on (where the
 // system grants them). Counted in memory_stats(). nullptr when the system has no more.

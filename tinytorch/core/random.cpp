@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tinytorch/core/format.h"
+#include "tinytorch/core/memory.h"
 #include "tinytorch/core/philox.h"
 
 namespace tinytorch {
@@ -29,6 +30,7 @@ int64_t Generator::integer(int64_t low, int64_t high) {
 Generator& default_generator() {
   // Global because users expect `manual_seed` to reach every operation that is given no generator.
   static Generator generator(0);
+  refuse_plan("it draws random numbers");
   return generator;
 }
 

@@ -46,6 +46,9 @@ class Dims {
     return true;
   }
   std::string str() const;  // "[2, 3]"
+  void clear_unused() {     // what lies behind the numbers
+    for (int i = rank_; i < kMaxDims; ++i) v_[i] = 0;
+  }
 
  private:
   Dims(const int64_t* values, size_t count);

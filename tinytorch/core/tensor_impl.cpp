@@ -3,6 +3,7 @@
 #include "tinytorch/core/tensor_impl.h"
 
 #include "tinytorch/core/error.h"
+#include "tinytorch/core/memory.h"
 
 namespace tinytorch {
 
@@ -151,7 +152,9 @@ bool Tensor::is_dense() const {
   return impl(base_.get()).dense;
 }
 void* Tensor::raw_data() const {
-  return first_byte(impl(base_.get()));
+  const TensorImpl& t = impl(base_.get());
+  address_given(t.storage);
+  return first_byte(t);
 }
 
 void Tensor::set_data(const Tensor& other) {

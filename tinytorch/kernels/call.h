@@ -36,9 +36,11 @@ template <class Args>
   const auto erased = reinterpret_cast<AnyKernel>(kernel);
 #if defined(TINYTORCH_CLEARS_PADDING)
   if constexpr (std::is_trivially_copyable_v<Args> && !requires { typename Args::OnlyOnce; }) {
-    // What is left over in the gaps between members may look like a pointer.
+    // What is left over in gaps between members, or in those that are not used, may look like a
+    // pointer.
     Args cleared = args;
     __builtin_clear_padding(&cleared);
+    if constexpr (requires { cleared.clear_unused(); }) cleared.clear_unused();
     return record_and_call(caller, erased, &cleared, sizeof(Args));
   }
 #endif

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "tinytorch/core/memory.h"
 #include "tinytorch/core/parallel.h"
 
 namespace tinytorch::kernels {
@@ -21,13 +22,13 @@ void record_and_call(Caller caller, AnyKernel kernel, const void* args, size_t b
     to.refuse("a kernel is called whose call cannot be repeated");
   else if (in_parallel_region())
     to.refuse("kernels are called by several threads");
+  if (!to.refusal) {
+    to.add(caller, kernel, args, bytes);
+    if (t_block_log) t_block_log->kernel_called(to.args(to.size() - 1));
+  }
   const RecordingScope not_what_it_calls(nullptr);
-  if (to.refusal) return caller(kernel, args);
-  to.add(caller, kernel, args, bytes);
-  const size_t call = to.size() - 1;
-  if (to.watcher) to.watcher->before(to.args(call));
+  const UnloggedScope nor_what_it_takes;
   caller(kernel, args);
-  if (to.watcher) to.watcher->after(to.args(call));
 }
 
 }  // namespace tinytorch::kernels

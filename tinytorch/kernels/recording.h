@@ -7,14 +7,6 @@
 
 namespace tinytorch::kernels {
 
-// Is told of a call before and after it: of the words of its arguments.
-class CallWatcher {
- public:
-  virtual ~CallWatcher() = default;
-  virtual void before(std::span<const uint64_t> args) = 0;
-  virtual void after(std::span<const uint64_t> args) = 0;
-};
-
 // Each call with a copy of its arguments. Their pointers are found again by their values: every
 // aligned word of a copy that is an address in a block of memory is taken for a pointer into it.
 // (Sizes and strides are no addresses; smaller members share their words with zeros only.)
@@ -33,8 +25,7 @@ class Recording {
     return std::span(words).subspan(first_word(call), first_word(call + 1) - first_word(call));
   }
 
-  std::vector<uint64_t> words;  // the arguments of all calls
-  CallWatcher* watcher = nullptr;
+  std::vector<uint64_t> words;    // the arguments of all calls
   const char* refusal = nullptr;  // why they cannot be repeated
 
  private:

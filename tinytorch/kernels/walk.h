@@ -23,6 +23,11 @@ struct WalkArgs {
   Strides stride[kMaxOperands];  // bytes, one for each dimension; 0 broadcasts
   RowFn row = nullptr;
   const void* params = nullptr;
+  void clear_unused() {
+    shape.clear_unused();
+    for (int i = operands; i < kMaxOperands; ++i) data[i] = nullptr, stride[i] = {};
+    for (Strides& s : stride) s.clear_unused();
+  }
 };
 
 // Serial: calls args.row for each innermost row, in row-major order of args.shape. Does nothing
@@ -46,6 +51,7 @@ struct CopyArgs {
   void* y = nullptr;
   DType y_dtype = DType::kF32;
   Strides y_stride;  // elements
+  void clear_unused() { shape.clear_unused(), x_stride.clear_unused(), y_stride.clear_unused(); }
 };
 extern Kernel<void(const CopyArgs&)> copy_kernel;  // "copy"
 void copy(const CopyArgs& args);                   // the chosen variant

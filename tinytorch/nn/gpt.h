@@ -10,8 +10,8 @@ namespace tinytorch::nn {
 class Gpt;
 
 // Keys and values of the tokens that a Gpt has decoded so far, for all its layers. One cache serves
-// one batch of sequences of equal length. In InferenceMode it decodes single tokens by a plan, which
-// is bound to its memory.
+// one batch of sequences of equal length. In InferenceMode it decodes single tokens by a plan,
+// which is bound to its memory.
 class KvCache {
  public:
   explicit KvCache(const Gpt& model, int64_t batch = 1);
@@ -23,8 +23,10 @@ class KvCache {
 
  private:
   friend class Gpt;
+  void check_fits(const Gpt& model, const Tensor& tokens) const;
   std::vector<KeyValues> layers_;
-  Tensor positions_;  // i64 (room): of the tokens being decoded, for kernels to read
+  Tensor positions_;            // i64 (room): of the tokens being decoded, for kernels to read
+  std::vector<Tensor> memory_;  // all of these
   ModulePlans plans_;
   int64_t length_ = 0;
 };

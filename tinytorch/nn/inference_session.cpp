@@ -7,46 +7,44 @@
 
 namespace tinytorch::nn {
 
-namespace {
+// Parts come before what is below them: who is still what it was still owns its children.
+bool ModulePlans::hold(const Module& module, WeightPrecision weights) const {
+  return !parts_.empty() && parts_[0].module == &module && weights_ == weights &&
+         selections_ == kernels::kernel_selections() &&
+         std::all_of(parts_.begin(), parts_.end(),
+                     [](const Part& p) {
+                       return p.module->revision() == p.revision && !p.module->training() &&
+                              !p.module->has_hooks();
+                     }) &&
+         known_.unchanged();
+}
 
-// The modules below; false when one of them, or m itself, is in training or has a hook.
-bool collect(const Module& m, std::vector<std::shared_ptr<Module>>& parts) {
-  if (m.training() || m.has_hooks()) return false;
-  for (const auto& [name, child] : m.children()) {
-    parts.push_back(child);
-    if (!collect(*child, parts)) return false;
-  }
+// The module and all below it; false when one of them is in training or has a hook.
+bool ModulePlans::collect(const Module& module) {
+  if (module.training() || module.has_hooks()) return false;
+  parts_.push_back({&module, module.revision()});
+  for (const auto& [name, child] : module.children())
+    if (!collect(*child)) return false;
   return true;
 }
 
-}  // namespace
-
-bool ModulePlans::holds(const Module& module, WeightPrecision weights) const {
-  if (module_ != &module || weights_ != weights || selections_ != kernels::kernel_selections() ||
-      module.training() || module.has_hooks())
-    return false;
-  return state_.unchanged() && std::none_of(parts_.begin(), parts_.end(), [](const auto& part) {
-           return part->training() || part->has_hooks();
-         });
-}
-
-bool ModulePlans::look_at(Module& module, WeightPrecision weights) {
-  module_ = nullptr;
-  calls_.forget();
-  parts_.clear();
-  if (!collect(module, parts_)) return false;
-  std::vector<Tensor> tensors;
-  for (const auto& [name, tensor] : module.state_dict()) tensors.push_back(tensor);
-  state_ = WatchedTensors(tensors);
-  module_ = &module, weights_ = weights, selections_ = kernels::kernel_selections();
-  return true;
-}
-
-Tensor ModulePlans::run(Module& module, const Plan::Function& fn, const Tensor& x) {
+Tensor ModulePlans::run(Module& module, const Plan::Function& fn, const Tensor& x,
+                        const std::vector<Tensor>& state) {
   const auto weights = InferenceMode::current();
   if (!weights || grad_enabled() || !fusion_enabled()) return fn(x);
-  if (!holds(module, *weights) && !look_at(module, *weights)) return fn(x);
-  return calls_(fn, x);
+  if (!hold(module, *weights)) {
+    calls_.forget();
+    parts_.clear();
+    if (!collect(module)) {
+      parts_.clear();
+      return fn(x);
+    }
+    std::vector<Tensor> constants;
+    for (const auto& [name, tensor] : module.state_dict()) constants.push_back(tensor);
+    known_ = WatchedTensors(constants, state);
+    weights_ = *weights, selections_ = kernels::kernel_selections();
+  }
+  return calls_(fn, x, known_);
 }
 
 Tensor InferenceSession::operator()(const Tensor& x) {

@@ -11,28 +11,36 @@ namespace tinytorch::nn {
 // The plans (ops/plan.h) of calls into one module.
 class ModulePlans {
  public:
-  // fn(x), a call into `module`: by a plan, from the third call with inputs of one layout on. Only
+  // fn(x), a call into `module`: by a plan, from the fourth call with inputs of one layout on. Only
   // in InferenceMode without a graph, with fusion on, for modules in evaluation and without hooks.
-  // Plans are made anew when a parameter or buffer has changed, or another kernel is selected; the
-  // module's children and settings must stay as they are.
-  Tensor run(Module& module, const Plan::Function& fn, const Tensor& x);
+  // fn uses no tensors but x, those that it makes, the module's parameters and buffers, and
+  // `state`, whose contents it may change; else there is no plan. Plans are made anew when a
+  // parameter, a buffer or a child has been changed, replaced or registered, and when another
+  // kernel is selected. What else decides what fn does must stay as it is: the settings of modules,
+  // and what fn reads through pointers that it had before.
+  Tensor run(Module& module, const Plan::Function& fn, const Tensor& x,
+             const std::vector<Tensor>& state = {});
   const Plan* plan_for(const Tensor& x, std::string* why = nullptr) const {
     return calls_.plan_for(x, why);
   }
 
  private:
-  bool holds(const Module& module, WeightPrecision weights) const;
-  bool look_at(Module& module, WeightPrecision weights);
-  const Module* module_ = nullptr;
+  bool hold(const Module& module, WeightPrecision weights) const;
+  bool collect(const Module& module);
   WeightPrecision weights_ = WeightPrecision::kF32;
   uint32_t selections_ = 0;
-  WatchedTensors state_;
-  std::vector<std::shared_ptr<Module>> parts_;
+  WatchedTensors known_;
+  struct Part {
+    const Module* module;  // lives as long as the parts above it have their revisions
+    uint64_t revision;
+  };
+  std::vector<Part> parts_;  // the module, and all below it
   PlannedCalls calls_;
 };
 
-// A module that serves requests: module(x) in InferenceMode, by plans (ModulePlans::run). Results
-// have the bits of the module's own. The module must outlive the session; one thread at a time.
+// A module that serves requests: module(x) in InferenceMode, by plans (see ModulePlans::run for
+// what a forward must and must not do). Results have the bits of the module's own. The module must
+// outlive the session; one thread at a time.
 //   model->eval();
 //   nn::InferenceSession session(*model);
 //   const Tensor logits = session(images);

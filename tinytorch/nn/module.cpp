@@ -20,6 +20,7 @@ static bool contains(const NamedTensors& list, const Tensor& tensor) {
 Tensor Module::register_parameter(const std::string& name, Tensor value) {
   check_new_name(name);
   if (!value.defined()) return value;
+  revision_ = next_revision();
   // tito:begin 2.6a
   value.set_requires_grad();
   parameters_.emplace_back(name, value);
@@ -30,6 +31,7 @@ Tensor Module::register_parameter(const std::string& name, Tensor value) {
 // Keeps the child behind those that are there, and tells it its name, which errors cite.
 void Module::register_module(const std::string& name, std::shared_ptr<Module> module) {
   check_new_name(name);
+  revision_ = next_revision();
   // tito:begin 2.6b
   module->name_ = name;
   children_.emplace_back(name, std::move(module));

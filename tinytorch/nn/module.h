@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -58,6 +59,8 @@ class Module {
   using Hook = std::function<Tensor(Module&, const Tensor& input, const Tensor& output)>;
   void register_forward_hook(Hook hook) { hooks_.push_back(std::move(hook)); }
   bool has_hooks() const { return !hooks_.empty(); }
+  // No other module's, and another one after each change of what this one consists of.
+  uint64_t revision() const { return revision_; }
 
   virtual std::string describe() const { return ""; }  // "784 -> 128, bias"
   virtual const char* kind() const = 0;                // "Linear"
@@ -85,11 +88,13 @@ class Module {
 
  private:
   void check_new_name(const std::string& name) const;
+  static uint64_t next_revision();
   Tensor run_with_hooks(const Tensor& x);
   std::string name_;  // in its parent
   NamedTensors parameters_, buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   std::vector<Hook> hooks_;
+  uint64_t revision_ = next_revision();
   bool training_ = true;
 };
 

@@ -1,5 +1,6 @@
 // Module: names, buffers, state, hooks; ModuleList.
 #include <algorithm>
+#include <atomic>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/format.h"
@@ -21,10 +22,16 @@ void Module::check_new_name(const std::string& name) const {
     raise<ConfigError>("{}: the name '{}' is taken.", kind(), name);
 }
 
+uint64_t Module::next_revision() {
+  static std::atomic<uint64_t> last = 0;
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 void Module::replace_parameter(const std::string& name, const Tensor& value) {
   for (auto& [known, tensor] : parameters_)
     if (known == name) {
       tensor = value;
+      revision_ = next_revision();
       return;
     }
   raise<ConfigError>("{}: there is no parameter '{}'.", kind(), name);
@@ -33,6 +40,7 @@ void Module::replace_parameter(const std::string& name, const Tensor& value) {
 Tensor Module::register_buffer(const std::string& name, Tensor value) {
   check_new_name(name);
   if (value.defined()) buffers_.emplace_back(name, value);
+  revision_ = next_revision();
   return value;
 }
 

@@ -1,4 +1,5 @@
 // Products and running sums.
+#include "tinytorch/kernels/call.h"
 #include "tinytorch/kernels/cumsum.h"
 #include "tinytorch/ops/common.h"
 #include "tinytorch/ops/statistics.h"
@@ -45,7 +46,7 @@ Tensor running_sum(const Tensor& x, int d, bool reverse) {
     kernels::CumsumArgs<T> args{1, x.shape()[d], 1, dense.data<T>(), out.data<T>(), reverse};
     for (int i = 0; i < d; ++i) args.outer *= x.shape()[i];
     for (int i = d + 1; i < x.dim(); ++i) args.inner *= x.shape()[i];
-    kernels::cumsum(args);
+    kernels::call(kernels::cumsum<T>, args);
   };
   x.dtype() == DType::kI64 ? run(int64_t{}) : with_float(x.dtype(), "cumsum", run);
   if (needs_grad(x))

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tinytorch/core/memory.h"
 #include "tinytorch/ops/cached_attention.h"
 #include "tinytorch/ops/common.h"
 
@@ -88,6 +89,7 @@ Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, Sight sight) 
     for (int64_t i = 0; i < tq; ++i)
       for (int64_t j = std::max<int64_t>(0, i + sight.past + 1); j < tk; ++j)
         hidden.data<bool>()[i * tk + j] = true;
+    pin(hidden.storage());
     scores = masked_fill(scores, hidden, -std::numeric_limits<double>::infinity());
   }
   return matmul(softmax(scores), v);

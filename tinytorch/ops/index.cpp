@@ -22,6 +22,7 @@ struct RangeArgs {
   DType dtype;  // of the indexed tensor, as its shape and dim
   Shape shape;
   int dim;
+  void clear_unused() { shape.clear_unused(); }
 };
 void check(const RangeArgs& a) {
   const int64_t bad = kernels::first_out_of_range(a.index, a.count, a.size);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tinytorch/core/memory.h"
 #include "tinytorch/ops/common.h"
 
 namespace tinytorch {
@@ -32,6 +33,7 @@ int64_t nearest_pixel(int64_t i, const Resize& r) {
 Tensor nearest(const Tensor& x, const Resize& r) {
   Tensor index = empty({r.out}, DType::kI64);
   for (int64_t i = 0; i < r.out; ++i) index.data<int64_t>()[i] = nearest_pixel(i, r);
+  pin(index.storage());
   return index_select(x, r.dim, index);
 }
 
@@ -46,6 +48,7 @@ Tensor linear_between(const Tensor& x, const Resize& r, bool align_corners) {
     high.data<int64_t>()[i] = std::min(below + 1, r.in - 1);
     share.data<double>()[i] = std::clamp(from - static_cast<double>(below), 0.0, 1.0);
   }
+  for (const Tensor* t : {&low, &high, &share}) pin(t->storage());
   const Tensor weight = r.dim == 2 ? share.to(x.dtype()).reshape({r.out, 1}) : share.to(x.dtype());
   return index_select(x, r.dim, low) * (1 - weight) + index_select(x, r.dim, high) * weight;
 }

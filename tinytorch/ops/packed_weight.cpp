@@ -63,6 +63,7 @@ template <class Pack>
 Ref<PackedWeight> copy_of(const Tensor& weight, kernels::WeightFormat format, int64_t groups,
                           size_t bytes, Pack pack) {
   renew_lock_in_child();
+  if (t_block_log) t_block_log->copy_made(weight.storage());
   const std::lock_guard<std::mutex> lock(g_packing);
   TensorBase* base = weight.base();
   if (base->packed && base->packed->format == format && base->packed->groups == groups &&
@@ -75,7 +76,10 @@ Ref<PackedWeight> copy_of(const Tensor& weight, kernels::WeightFormat format, in
   fresh->groups = groups;
   fresh->version = weight.version();
   fresh->data = Storage::allocate(bytes);
-  pack(weight.data<float>(), fresh->data.data());
+  {
+    const UnloggedScope unlogged;
+    pack(weight.data<float>(), fresh->data.data());
+  }
   pin(fresh->data);
   base->drop_packed();
   base->packed = Ref<PackedWeight>(fresh).detach();

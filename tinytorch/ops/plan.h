@@ -15,6 +15,30 @@ namespace kernels {
 class Recording;
 }
 
+// Tensors that a function works with, as they were when this was made.
+class WatchedTensors {
+ public:
+  WatchedTensors() = default;
+  // `constants` must not change; of `state` the contents may, which kernels read and write.
+  explicit WatchedTensors(const std::vector<Tensor>& constants,
+                          const std::vector<Tensor>& state = {});
+  // Each at its place and of its layout, and the constants without changes that versions tell of.
+  bool unchanged() const;
+  bool share_memory_with(const Storage& storage) const;
+  std::vector<Storage> memory() const;
+
+ private:
+  struct Watched {
+    Tensor tensor;
+    Storage memory;  // held, so that no other tensor comes to lie there
+    DType dtype;
+    Layout layout;
+    uint32_t version;
+    bool exposed, constant;
+  };
+  std::vector<Watched> tensors_;
+};
+
 class Plan {
  public:
   ~Plan();
@@ -23,16 +47,17 @@ class Plan {
   // Calls fn(x), whose result it gives in y, and makes a plan of the kernels that ran. All that the
   // function allocated and freed lies at fixed places of one block from then on, shared by what is
   // not needed at the same time. Null, with the reason in *why, when fn does more than calling
-  // kernels: it reads numbers, draws random ones, keeps tensors that it makes; or when the plan
-  // does not give the bits of y again (it is tried once; the plan then overwrites what fn does).
-  // What fn decides in C++ it must decide alike for every x of this layout.
+  // kernels on x, on constants and on the `known` tensors: when it reads numbers (also through
+  // data<T>()), draws random ones, keeps tensors that it makes, changes x or a known constant, uses
+  // other tensors. What it reads through pointers that it had before is not noticed.
   static std::unique_ptr<Plan> record(const Function& fn, const Tensor& x, Tensor& y,
-                                      std::string* why = nullptr);
+                                      const WatchedTensors& known, std::string* why = nullptr);
 
   // What fn(x) would give, with the same bits, in new memory, for x of the dtype, shape and strides
-  // of the recorded input. One thread at a time. The memory of weights must be what it was, at the
-  // same place.
-  Tensor run(const Tensor& x);
+  // of the recorded input. One thread at a time. The known tensors must be unchanged().
+  Tensor run(const Tensor& x) { return repeat(x, false); }
+  // Whether it gives y, bit for bit, and no byte of it is left over from before.
+  bool gives(const Tensor& y, const Tensor& x);
 
   size_t kernels() const;
   size_t bytes() const { return arena_.bytes(); }  // of what lies between input and output
@@ -42,9 +67,8 @@ class Plan {
     size_t word;
     int64_t offset;  // from the input's first element, or the start of the output's memory
   };
-  struct Piece;
   Plan();
-  void bind(const Tensor& x, const Tensor& y, std::vector<Piece>& pieces);
+  Tensor repeat(const Tensor& x, bool from_blank_memory);
   std::unique_ptr<kernels::Recording> recording_;
   std::vector<Patch> input_, output_;
   Storage arena_;
@@ -52,46 +76,36 @@ class Plan {
   DType y_dtype_ = DType::kF32;
   Layout x_layout_, y_layout_;
   size_t y_bytes_ = 0;
-  enum class Result { kNew, kInput, kFixed } result_ = Result::kNew;
-  Tensor fixed_;
+  bool gives_input_ = false;  // x itself, or a view of it
+  friend class PlanMaker;
 };
 
-// Tensors that a plan was made with.
-class WatchedTensors {
- public:
-  WatchedTensors() = default;
-  explicit WatchedTensors(const std::vector<Tensor>& tensors);
-  bool unchanged() const;  // at the same place, without changes that versions tell of
-
- private:
-  struct State {
-    Tensor tensor;
-    const void* memory;
-    uint32_t version;
-    bool exposed;
-  };
-  std::vector<State> states_;
-};
-
-// A function that is called many times with inputs of few layouts: the first call of a layout calls
-// it, the second makes a plan, and from then on the plan serves. Without one (see Plan::record) the
-// function is called always.
+// A function that is called many times with inputs of few layouts. The first call of a layout calls
+// it, the second also makes a plan, the third compares what the plan gives with what the function
+// does, bit for bit; from then on the plan serves. Without one the function is called always.
 class PlannedCalls {
  public:
-  Tensor operator()(const Plan::Function& fn, const Tensor& x);
+  // `known`: see Plan::record; after a change of them, forget().
+  Tensor operator()(const Plan::Function& fn, const Tensor& x, const WatchedTensors& known);
   void forget() { entries_.clear(); }
-  // Of the layout of x: its plan, or null and why there is none.
+  // Of the layout of x: the plan that serves, or null and why there is none.
   const Plan* plan_for(const Tensor& x, std::string* why = nullptr) const;
 
  private:
+  enum class Stage { kNew, kCalled, kRecorded, kServing, kRefused, kBusy };
   struct Entry {
-    DType dtype = DType::kF32;
+    DType dtype;
     Layout layout;
-    int calls = 0;
+    Stage stage;
     std::unique_ptr<Plan> plan;
-    std::string why = "the next call of this shape makes a plan";
+    std::string why;
+    uint64_t last_use;
   };
-  std::vector<Entry> entries_;  // the latest last
+  static std::string reason(Stage stage);  // why there is no plan yet
+  Entry* find(const Tensor& x);
+  Entry& entry_for(const Tensor& x);
+  std::vector<Entry> entries_;
+  uint64_t uses_ = 0;
 };
 
 }  // namespace tinytorch

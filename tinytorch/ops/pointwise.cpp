@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tinytorch/core/format.h"
+#include "tinytorch/core/memory.h"
 #include "tinytorch/core/parallel.h"
 
 namespace tinytorch {
@@ -44,6 +45,7 @@ struct RowArgs {
 struct WalkedArgs {
   kernels::WalkArgs walk;
   FormulaArgs formula;
+  void clear_unused() { walk.clear_unused(); }
 };
 void walk(const WalkedArgs& args) {
   const auto with_params = [&] {
@@ -66,6 +68,7 @@ void run_row(RowFn row_fn, int64_t n, char* const* data, const int64_t* step, in
     RowArgs args{row_fn, n, {}, {}, operands, {params, ns}};
     std::copy_n(data, operands, args.data);
     std::copy_n(step, operands, args.step);
+    for (int i = 0; i < operands; ++i) address_passed(data[i]);
     return kernels::call(row, args);
   }
   parallel_for(n, ns, [&](int64_t begin, int64_t end) {
@@ -75,16 +78,22 @@ void run_row(RowFn row_fn, int64_t n, char* const* data, const int64_t* step, in
   });
 }
 
+// As dense_result() gives it: nobody but run_row() gets it.
+char* address_of(const Tensor& t) {
+  return static_cast<char*>(t.storage().data()) +
+         t.storage_offset() * static_cast<int64_t>(item_size(t.dtype()));
+}
+
 void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs,
               const FormulaNumbers* params, double ns) {
   char* data[kernels::kMaxOperands];
   int64_t step[kernels::kMaxOperands];
   const int64_t n = out.numel();
-  data[0] = static_cast<char*>(out.raw_data());
+  data[0] = address_of(out);
   step[0] = static_cast<int64_t>(item_size(out.dtype()));
   int operands = 1;
   for (const Tensor* t : inputs) {
-    data[operands] = static_cast<char*>(t->raw_data());
+    data[operands] = address_of(*t);
     step[operands++] = t->numel() == 1 && n != 1 ? 0 : static_cast<int64_t>(item_size(t->dtype()));
   }
   run_row(row, n, data, step, operands, params, ns);

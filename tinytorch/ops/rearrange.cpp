@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "tinytorch/core/memory.h"
 #include "tinytorch/ops/common.h"
 
 namespace tinytorch {
@@ -15,6 +16,7 @@ template <class From>
 Tensor reindexed(const Tensor& x, int dim, From from) {
   Tensor index = empty({x.size(dim)}, DType::kI64);
   for (int64_t i = 0; i < index.numel(); ++i) index.data<int64_t>()[i] = from(i);
+  pin(index.storage());
   return index_select(x, dim, index);
 }
 
@@ -105,6 +107,7 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   Tensor index = empty({windows * size}, DType::kI64);
   for (int64_t w = 0; w < windows; ++w)
     for (int64_t i = 0; i < size; ++i) index.data<int64_t>()[w * size + i] = w * step + i;
+  pin(index.storage());
   Shape split = x.shape();
   split[d] = windows;
   split.insert(d + 1, size);
@@ -125,6 +128,7 @@ Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < cols; ++j)
       drop.data<bool>()[i * cols + j] = lower ? j - i > diagonal : j - i < diagonal;
+  pin(drop.storage());
   return masked_fill(x, drop, 0);
 }
 

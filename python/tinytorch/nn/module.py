@@ -7,6 +7,9 @@ from .. import _C
 Tensor = _C.Tensor
 
 
+_assignments = [0]  # so far, of attributes of any module: who keeps what a forward does asks for it
+
+
 class Parameter(Tensor):
     """A tensor that is a module's to learn: it shares the given tensor's memory as a leaf."""
 
@@ -54,6 +57,7 @@ class Module:
     # ---- names
 
     def __setattr__(self, name, value):
+        _assignments[0] += 1
         own = self.__dict__
         if "_parameters" not in own:
             if isinstance(value, (Parameter, Module)):
@@ -97,6 +101,7 @@ class Module:
         raise AttributeError(f"{type(self).__name__} has no attribute '{name}'.")
 
     def __delattr__(self, name):
+        _assignments[0] += 1
         if not self._forget(name):
             object.__delattr__(self, name)
 
@@ -111,12 +116,14 @@ class Module:
 
     def register_parameter(self, name, param):
         if param is None:
+            _assignments[0] += 1
             self._forget(name, but=self._parameters)
             self._parameters[name] = None
         else:
             setattr(self, name, param)
 
     def register_buffer(self, name, tensor, persistent=True):
+        _assignments[0] += 1
         self._forget(name)
         self._buffers[name] = tensor
         if not persistent:

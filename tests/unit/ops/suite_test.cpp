@@ -14,6 +14,7 @@
 #include "tinytorch/ops/math.h"
 #include "tinytorch/ops/op.h"
 #include "tinytorch/ops/ops.h"
+#include "tinytorch/ops/plan.h"
 
 namespace tinytorch {
 namespace {
@@ -141,6 +142,61 @@ TEST(OpSuite, GradientsEqualCentralDifferencesInF64) {
         grad_check([&](const Inputs& in) { return sample.run(in); }, inputs, 1e-6, op.tolerance);
     EXPECT_TRUE(check.ok) << check.message;
   });
+}
+
+// What a call gives: its bits, or its error.
+struct Outcome {
+  Tensor value;
+  std::string error;
+  template <class Fn>
+  explicit Outcome(Fn fn) {
+    try {
+      value = fn();
+    } catch (const Error& e) {
+      error = e.what();
+    }
+  }
+  bool operator==(const Outcome& o) const {
+    return error == o.error && (!error.empty() || same_bits(value, o.value));
+  }
+};
+
+// A plan is made of calls with one input and meets others: whatever an operation decides or reads
+// by itself, not by kernels, must not be in it. Each input in turn is what changes.
+TEST(OpSuite, PlansGiveTheBitsOfTheOperation) {
+  const NoGrad no_grad;
+  int planned = 0, refused = 0;
+  const auto check = [&](const Sample& sample, size_t changing, const Tensor& first,
+                         const std::vector<Tensor>& others) {
+    const auto run = [&](const Tensor& x) {
+      Inputs inputs = sample.inputs;
+      inputs[changing] = x;
+      return sample.run(inputs);
+    };
+    PlannedCalls calls;
+    const WatchedTensors known(sample.inputs);
+    for (int i = 0; i < 3; ++i) Outcome([&] { return calls(run, first.clone(), known); });
+    ++(calls.plan_for(first) ? planned : refused);
+    for (const Tensor& x : others) {
+      const Outcome expected([&] { return run(x.clone()); }), again([&] { return run(x.clone()); });
+      if (!(expected == again)) return;  // random numbers
+      const Outcome got([&] { return calls(run, x.clone(), known); });
+      EXPECT_TRUE(got == expected) << "input " << changing << " " << got.error << expected.error;
+    }
+  };
+  for_each_sample([&](const OpInfo&, const Sample& sample) {
+    for (size_t k = 0; k < sample.inputs.size(); ++k) {
+      const Tensor x = sample.inputs[k].contiguous();
+      const Tensor turned = x.reshape({-1})
+                                .index_select(0, arange(x.numel()) * -1 + (x.numel() - 1))
+                                .reshape(x.shape());
+      const Tensor nothing = zeros(x.shape(), x.dtype());
+      check(sample, k, x, {turned, nothing, x});
+      check(sample, k, nothing, {x, turned, nothing});
+      check(sample, k, turned, {x, nothing, turned});
+    }
+  });
+  EXPECT_GT(planned, 3 * refused) << planned << " planned, " << refused << " refused";
 }
 
 // The gradients of sum(output * weights) as one vector, differentiable by the inputs and, the last

@@ -68,15 +68,14 @@ Tensor Gpt::decode(const Tensor& tokens, KvCache& cache) {
   const NoGrad no_grad;
   transformer_.check(tokens, cache.length_);
   const int64_t t = tokens.size(1);
-  if (tokens.size(0) != cache.layers_[0].keys.size(0))
-    raise<ShapeError>("gpt: tokens {} do not fit a cache of {} sequences.", tokens.shape().str(),
-                      cache.layers_[0].keys.size(0));
+  cache.check_fits(*this, tokens);
   std::iota(cache.positions_.data<int64_t>(), cache.positions_.data<int64_t>() + t, cache.length_);
   const auto step = [&](const Tensor& next) {
     const Tensor positions = cache.positions_.narrow(0, 0, t);
     return lm_head_(transformer_.decode(next, cache.layers_, positions));
   };
-  const Tensor logits = t == 1 ? cache.plans_.run(*this, step, tokens) : step(tokens);
+  const Tensor logits =
+      t == 1 ? cache.plans_.run(*this, step, tokens, cache.memory_) : step(tokens);
   cache.length_ += t;
   return logits;
 }
@@ -88,6 +87,22 @@ KvCache::KvCache(const Gpt& model, int64_t batch)
   for (int64_t i = 0; i < spec.n_layer; ++i)
     layers_.push_back({empty({batch, spec.block_size, spec.n_embd}, dtype),
                        empty({batch, spec.block_size, spec.n_embd}, dtype)});
+  memory_.push_back(positions_);
+  for (const KeyValues& layer : layers_) memory_.insert(memory_.end(), {layer.keys, layer.values});
+}
+
+void KvCache::check_fits(const Gpt& model, const Tensor& tokens) const {
+  const Tensor& keys = layers_[0].keys;
+  const ModelSpec& spec = model.spec();
+  if (tokens.size(0) != keys.size(0))
+    raise<ShapeError>("gpt: tokens {} do not fit a cache of {} sequences.", tokens.shape().str(),
+                      keys.size(0));
+  if (spec.n_layer != static_cast<int64_t>(layers_.size()) || spec.n_embd != keys.size(2) ||
+      spec.block_size != keys.size(1))
+    raise<ShapeError>(
+        "gpt: the cache was made for a model of {} layers, width {} and block size {}; this one "
+        "has {}, {} and {}.",
+        layers_.size(), keys.size(2), keys.size(1), spec.n_layer, spec.n_embd, spec.block_size);
 }
 
 std::shared_ptr<Module> make_gpt(const ModelSpec& spec) {
