@@ -14,6 +14,27 @@ namespace {
 
 constexpr int64_t kReadStep = 512;  // floats: read_burst's
 
+// From the start of the first of `threads` threads to the end of the last one, nanoseconds; each
+// calls prepare(t), then work(t).
+template <class Prepare, class Work>
+double together_ns(int threads, Prepare prepare, Work work) {
+  struct Span {
+    double begin, end;
+  };
+  std::vector<Span> spans(static_cast<size_t>(threads));
+  const Timer timer;
+  run_together(threads, [&](int t) {
+    prepare(t);
+    Span& mine = spans[static_cast<size_t>(t)];
+    mine.begin = timer.elapsed_ns();
+    work(t);
+    mine.end = timer.elapsed_ns();
+  });
+  double begin = spans[0].begin, end = spans[0].end;
+  for (const Span& s : spans) begin = std::min(begin, s.begin), end = std::max(end, s.end);
+  return end - begin;
+}
+
 // GB/s at which `threads` threads read `bytes` each, of memory of their own, again and again.
 double read_bandwidth(int threads, int64_t bytes) {
   const int64_t n = std::max<int64_t>(bytes / 4 / kReadStep, 1) * kReadStep;
@@ -21,37 +42,32 @@ double read_bandwidth(int threads, int64_t bytes) {
   std::vector<Tensor> data;
   data.reserve(static_cast<size_t>(threads));
   for (int t = 0; t < threads; ++t) data.push_back(ones({n}));
-  std::vector<double> elapsed(static_cast<size_t>(threads));
+  const auto floats = [&](int t) { return data[static_cast<size_t>(t)].data<float>(); };
   double best = 0;
   for (int attempt = 0; attempt < 8; ++attempt) {
-    run_together(threads, [&](int t) {
-      const float* mine = data[static_cast<size_t>(t)].data<float>();
-      read_burst(mine, n);  // warm
-      const Timer timer;
-      volatile float sum = 0;
-      for (int64_t i = 0; i < rounds; ++i) sum = sum + read_burst(mine, n);
-      elapsed[static_cast<size_t>(t)] = timer.elapsed_ns();
-    });
-    const double slowest = *std::max_element(elapsed.begin(), elapsed.end());
-    best = std::max(best, static_cast<double>(threads * rounds * n * 4) / slowest);
+    const double ns = together_ns(
+        threads, [&](int t) { read_burst(floats(t), n); },
+        [&](int t) {
+          volatile float sum = 0;
+          for (int64_t i = 0; i < rounds; ++i) sum = sum + read_burst(floats(t), n);
+        });
+    best = std::max(best, static_cast<double>(threads * rounds * n * 4) / ns);
   }
   return best;
 }
 
 double bf16_gflops(int threads) {
   constexpr int64_t kRounds = 1000;
-  std::vector<double> elapsed(static_cast<size_t>(threads));
   double best = 0;
   for (int attempt = 0; attempt < 8; ++attempt) {
     int64_t done = 0;
-    run_together(threads, [&](int t) {
-      const Timer timer;
-      const int64_t operations = kernels::bf16_burst(kRounds);
-      elapsed[static_cast<size_t>(t)] = timer.elapsed_ns();
-      if (t == 0) done = operations;
-    });
-    const double slowest = *std::max_element(elapsed.begin(), elapsed.end());
-    best = std::max(best, static_cast<double>(threads * done) / slowest);
+    const double ns = together_ns(
+        threads, [](int) {},
+        [&](int t) {
+          const int64_t operations = kernels::bf16_burst(kRounds);
+          if (t == 0) done = operations;
+        });
+    best = std::max(best, static_cast<double>(threads * done) / ns);
   }
   return best;
 }
@@ -75,14 +91,15 @@ MachineLimits measure_limits(int threads) {
   return limits;
 }
 
-double limit_us(const MachineLimits& limits, double flops, double bytes, bool bf16) {
-  const double l2 = static_cast<double>(limits.l2_bytes * limits.threads);
-  const double bandwidth = bytes <= l2                                     ? limits.l2_gb_per_s
-                           : bytes <= static_cast<double>(limits.l3_bytes) ? limits.l3_gb_per_s
-                                                                           : limits.dram_gb_per_s;
+double limit_us(const MachineLimits& limits, double flops, double bytes, int64_t passes,
+                bool bf16) {
+  const double in_l2 = std::min(bytes, static_cast<double>(limits.l2_bytes * limits.threads));
+  const double in_l3 = std::min(bytes - in_l2, static_cast<double>(limits.l3_bytes));
+  const double reading = in_l2 / limits.l2_gb_per_s + in_l3 / limits.l3_gb_per_s +
+                         (bytes - in_l2 - in_l3) / limits.dram_gb_per_s;
   const double peak =
       bf16 && limits.peak_bf16_gflops > 0 ? limits.peak_bf16_gflops : limits.peak_gflops;
-  return std::max(flops / peak, bytes / bandwidth) / 1e3;
+  return std::max(flops / peak, static_cast<double>(passes) * reading) / 1e3;
 }
 
 }  // namespace tinytorch::bench

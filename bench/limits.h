@@ -15,9 +15,11 @@ struct MachineLimits {
 };
 MachineLimits measure_limits(int threads);
 
-// The least time that work of `flops` operations takes whose data (`bytes`, all touched once) have
-// the best place that the caches leave them: max(flops / peak, bytes / bandwidth), microseconds.
-// `bf16`: products are of bf16, where this CPU has a unit for it.
-double limit_us(const MachineLimits& limits, double flops, double bytes, bool bf16 = false);
+// The least time that work of `flops` operations takes which touches its data (`bytes`) `passes`
+// times, one after the other: max(flops / peak, passes * the time of reading the data), in
+// microseconds. As much of the data as fits is read from the L2s, of the rest as much as fits from
+// L3. `bf16`: products are of bf16, where this CPU has a unit for it.
+double limit_us(const MachineLimits& limits, double flops, double bytes, int64_t passes = 1,
+                bool bf16 = false);
 
 }  // namespace tinytorch::bench

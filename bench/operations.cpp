@@ -82,6 +82,7 @@ std::vector<Workload> make_operations() {
               784, 64, 512, true),
       product("narrow", "product of 64 x 512 and 512 x 10", 64, 512, 10),
       product("narrow_bt", "the same, the second transposed", 64, 512, 10, false, true),
+      product("inner10", "product of 64 x 10 and 10 x 512", 64, 10, 512),
       {"conv", "convolution 64 to 64, 3 x 3, on 16 x 64 x 32 x 32", kConv, 2 * kImages, 0,
        [] { return convolution(false); }},
       {"conv_train", "the same with its gradients", 3 * kConv, 5 * kImages, 0,

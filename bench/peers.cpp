@@ -22,9 +22,13 @@ std::vector<std::string> torch_environment(int threads) {
                                   "MALLOC_TRIM_THRESHOLD_=4294967296",
                                   fmt::format("OMP_NUM_THREADS={}", threads),
                                   fmt::format("OPENBLAS_NUM_THREADS={}", threads)};
+#if defined(__x86_64__)
   const char* openblas = "/usr/lib/x86_64-linux-gnu/openblas-openmp";
-  if (std::filesystem::exists(openblas)) env.push_back(fmt::format("LD_LIBRARY_PATH={}", openblas));
   if (__builtin_cpu_supports("avx512f")) env.emplace_back("ATEN_CPU_CAPABILITY=avx512");
+#else
+  const char* openblas = "/usr/lib/aarch64-linux-gnu/openblas-openmp";
+#endif
+  if (std::filesystem::exists(openblas)) env.push_back(fmt::format("LD_LIBRARY_PATH={}", openblas));
   return env;
 }
 
@@ -49,55 +53,74 @@ std::string node_packages(const std::string& home) {
   return home + "/build/peers";
 }
 
-// ONNX Runtime on the model as PyTorch writes it; nullptr when it is not installed or is no peer
-// here.
+std::string torch_worker(const std::string& home) {
+  return home + "/bench/peers/torch_worker.py";
+}
+
+// The model of an inference as PyTorch writes it; anew when the program that does it is newer.
+std::string onnx_model(const std::string& workload, const std::string& home) {
+  namespace fs = std::filesystem;
+  const std::string model = fmt::format("{}/{}.onnx", node_packages(home), workload);
+  if (fs::exists(model) && fs::last_write_time(model) > fs::last_write_time(torch_worker(home)))
+    return model;
+  const std::string fresh = model + ".new.onnx";
+  try {  // a worker that writes the model and then is ready to end
+    Worker({"/usr/bin/python3", torch_worker(home), workload, fresh, "1"}, torch_environment(1));
+  } catch (const IoError&) {
+    throw IoError("PyTorch cannot export its model");
+  }
+  fs::rename(fresh, model);
+  return model;
+}
+
+// nullptr where it is no peer.
 std::unique_ptr<Worker> start_onnx_runtime(const std::string& workload, int threads,
                                            const std::string& home) {
   const std::vector<std::string> shape = inference_input(workload);
-  if (shape.empty() || !has_onnx_runtime(home)) return nullptr;
-  const std::string model = fmt::format("{}/{}.onnx", node_packages(home), workload);
-  if (!std::filesystem::exists(model)) {
-    const std::string line =
-        fmt::format("/usr/bin/python3 '{}/bench/peers/torch_worker.py' {} '{}' 1 >/dev/null 2>&1",
-                    home, workload, model);
-    if (std::system(line.c_str()) != 0) throw IoError("PyTorch cannot export its model.");
-  }
+  if (shape.empty()) return nullptr;
+  if (!std::filesystem::exists(node_packages(home) + "/node_modules/onnxruntime-node"))
+    throw IoError("node and npm install it");
   std::vector<std::string> command = {"node", home + "/bench/peers/onnx_worker.cjs",
-                                      node_packages(home), model, std::to_string(threads)};
+                                      node_packages(home), onnx_model(workload, home),
+                                      std::to_string(threads)};
   command.insert(command.end(), shape.begin(), shape.end());
   return std::make_unique<Worker>(command);
 }
 
-std::string libtorch_worker(const std::string& home) {
-  return home + "/build/peers/libtorch_worker";
-}
-// Where Python's share of the time may count; d and i run the same code for longer.
+// Single operations are left to Python, whose share of their time the rows of the table tell.
 bool in_libtorch(const std::string& workload) {
-  const std::string all[] = {"a", "b", "c", "e", "f", "g", "h1", "h32"};
-  return std::ranges::find(all, workload) != std::end(all);
+  return workload.size() == 1 || workload == "h1" || workload == "h32";
 }
-bool has_libtorch(const std::string& home) {
-  return std::filesystem::exists(libtorch_worker(home));
+std::vector<std::string> libtorch_variants(const std::string& workload) {
+  if (workload == "c" || workload == "d" || workload[0] == 'h') return {"plain", "channels_last"};
+  return {"plain"};
+}
+std::unique_ptr<Worker> start_libtorch(const std::string& workload, const std::string& variant,
+                                       int threads, const std::string& home) {
+  const std::string program = home + "/build/peers/libtorch_worker";
+  if (!std::filesystem::exists(program)) throw IoError("libtorch-dev has its headers");
+  return std::make_unique<Worker>(
+      std::vector<std::string>{program, workload, variant, std::to_string(threads)},
+      torch_environment(threads));
+}
+
+std::string full_name(const std::string& peer, const std::string& variant) {
+  return variant == "plain" ? peer : peer + " " + variant;
 }
 
 }  // namespace
 
-bool has_onnx_runtime(const std::string& home) {
-  return std::filesystem::exists(node_packages(home) + "/node_modules/onnxruntime-node");
-}
-
-void check_peers(const std::string& home) {
+std::string why_no_peers(const std::string& home) {
+  if (!std::filesystem::exists(torch_worker(home)))
+    return fmt::format("{} is not there", torch_worker(home));
   if (std::system("/usr/bin/python3 -c 'import torch' >/dev/null 2>&1") != 0)
-    throw IoError(
-        "bench --vs peers: PyTorch does not load. Hint: apt-get install python3-torch "
-        "libopenblas0-openmp.");
-  if (!std::filesystem::exists(home + "/bench/peers/torch_worker.py"))
-    throw IoError(fmt::format("bench --vs peers: {}/bench/peers is not there.", home));
+    return "PyTorch does not load. Hint: apt-get install python3-torch libtorch-dev "
+           "libopenblas0-openmp";
+  return "";
 }
 
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home) {
   std::vector<Peer> peers;
-  if (workload.find('-') != std::string::npos) return peers;  // a variant: no peer has it
   const auto add = [&](const std::string& name, const auto& start) {
     try {
       if (std::unique_ptr<Worker> worker = start()) peers.push_back({name, std::move(worker)});
@@ -106,18 +129,16 @@ std::vector<Peer> start_peers(const std::string& workload, int threads, const st
     }
   };
   for (const std::string& variant : torch_variants(workload))
-    add(variant == "plain" ? "PyTorch" : "PyTorch " + variant, [&] {
+    add(full_name("PyTorch", variant), [&] {
       return std::make_unique<Worker>(
-          std::vector<std::string>{"/usr/bin/python3", home + "/bench/peers/torch_worker.py",
-                                   workload, variant, std::to_string(threads)},
+          std::vector<std::string>{"/usr/bin/python3", torch_worker(home), workload, variant,
+                                   std::to_string(threads)},
           torch_environment(threads));
     });
-  if (has_libtorch(home) && in_libtorch(workload))
-    add("libtorch", [&] {
-      return std::make_unique<Worker>(
-          std::vector<std::string>{libtorch_worker(home), workload, std::to_string(threads)},
-          torch_environment(threads));
-    });
+  if (in_libtorch(workload))
+    for (const std::string& variant : libtorch_variants(workload))
+      add(full_name("libtorch", variant),
+          [&] { return start_libtorch(workload, variant, threads, home); });
   add("ONNX Runtime", [&] { return start_onnx_runtime(workload, threads, home); });
   return peers;
 }

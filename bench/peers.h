@@ -13,13 +13,11 @@ struct Peer {
   std::unique_ptr<Worker> worker;
 };
 
-// IoError with what to install when no peer can run. `home`: the checkout.
-void check_peers(const std::string& home);
+// Why no peer can run and what to install, or an empty text. `home`: the checkout.
+std::string why_no_peers(const std::string& home);
 
-bool has_onnx_runtime(const std::string& home);
-
-// The peers that run a workload, started and idle. One that does not start is named on
-// standard error and left out.
+// The peers that run a workload, started and idle. One that cannot be had is named on standard
+// error and left out.
 std::vector<Peer> start_peers(const std::string& workload, int threads, const std::string& home);
 
 }  // namespace tinytorch::bench

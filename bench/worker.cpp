@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -90,7 +92,6 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& chan
 }  // namespace
 
 void serve(const Workload& workload) {
-  memory_baseline_bytes();
   const std::function<void()> run = workload.make();
   Samples samples;
   fmt::print("ready\n");
@@ -113,7 +114,7 @@ void serve(const Workload& workload) {
 }
 
 Worker::Worker(const std::vector<std::string>& command, const std::vector<std::string>& environment)
-    : name_(command.at(0)) {
+    : name_(fmt::format("{}", fmt::join(command, " "))) {
   // Closed on exec, or one worker would hold another's input open.
   int in[2], out[2];
   if (pipe2(in, O_CLOEXEC) != 0)
@@ -122,63 +123,91 @@ Worker::Worker(const std::vector<std::string>& command, const std::vector<std::s
     close(in[0]), close(in[1]);
     throw IoError(fmt::format("bench: no pipe: {}.", std::strerror(errno)));
   }
+  signal(SIGPIPE, SIG_IGN);  // a worker that died is told by read_line
   std::vector<std::string> words = command, env = merged_environment(environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  const int code = posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr, pointers(words).data(),
-                                pointers(env).data());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t as_usual;
+  sigemptyset(&as_usual);
+  sigaddset(&as_usual, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &as_usual);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  const int code = posix_spawnp(&pid_, words[0].c_str(), &actions, &attributes,
+                                pointers(words).data(), pointers(env).data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(in[0]), close(out[1]);
   to_ = in[1], from_ = out[0];
   if (code != 0) {
-    close(to_), close(from_);
-    throw IoError(fmt::format("bench: {} cannot be started: {}.", name_, std::strerror(code)));
+    pid_ = -1;
+    fail(fmt::format("cannot be started: {}", std::strerror(code)));
   }
-  signal(SIGPIPE, SIG_IGN);  // a worker that died is told by read_line
-  const std::string greeting = read_line();
-  if (greeting != "ready")
-    throw IoError(fmt::format("bench: {} says '{}', not 'ready'.", name_, greeting));
+  if (const std::string greeting = read_line(0); greeting != "ready")
+    fail(fmt::format("says '{}', not 'ready'", greeting));
 }
 
 Worker::~Worker() {
-  if (to_ >= 0) close(to_);
-  if (from_ >= 0) close(from_);
-  if (pid_ > 0) waitpid(pid_, nullptr, 0);
+  end(false);
 }
 
-std::string Worker::read_line() {
+// A worker in good order ends when its input does.
+void Worker::end(bool at_once) {
+  if (to_ >= 0) close(to_);
+  if (from_ >= 0) close(from_);
+  if (pid_ > 0 && at_once) kill(pid_, SIGKILL);
+  if (pid_ > 0) waitpid(pid_, nullptr, 0);
+  to_ = from_ = pid_ = -1;
+}
+
+void Worker::fail(const std::string& why) {
+  end(true);
+  throw IoError(fmt::format("bench: the worker `{}` {}.", name_, why));
+}
+
+std::string Worker::read_line(double seconds) {
+  const Timer waited;
   for (;;) {
     if (const size_t end = unread_.find('\n'); end != std::string::npos) {
       std::string line = unread_.substr(0, end);
       unread_.erase(0, end + 1);
       return line;
     }
+    const double left = seconds + kPatience - waited.elapsed_ns() / 1e9;
+    pollfd input{from_, POLLIN, 0};
+    const int ready = left > 0 ? poll(&input, 1, static_cast<int>(left * 1e3) + 1) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) fail(fmt::format("says nothing for {:.0f} seconds", seconds + kPatience));
     char buffer[512];
     const ssize_t n = read(from_, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw IoError(fmt::format("bench: the worker {} ended early.", name_));
+    if (n <= 0) fail("ended early");
     unread_.append(buffer, static_cast<size_t>(n));
   }
 }
 
-std::string Worker::ask(const std::string& line) {
+std::string Worker::ask(const std::string& line, double seconds) {
+  if (pid_ < 0) fail("has ended");
   const std::string text = line + "\n";
   if (write(to_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    throw IoError(fmt::format("bench: the worker {} ended early.", name_));
-  return read_line();
+    fail("ended early");
+  return read_line(seconds);
 }
 
 void Worker::run(double seconds) {
-  ask(fmt::format("run {}", seconds));
+  const std::string answer = ask(fmt::format("run {}", seconds), seconds);
+  if (answer != "done") fail(fmt::format("says '{}', not 'done'", answer));
 }
 
 Timing Worker::report() {
   Timing t;
-  std::istringstream words(ask("report"));
-  if (!(words >> t.min_us >> t.median_us >> t.runs >> t.peak_memory_bytes))
-    throw IoError(fmt::format("bench: {} reports nonsense.", name_));
+  const std::string answer = ask("report");
+  std::istringstream words(answer);
+  if (!(words >> t.min_us >> t.median_us >> t.runs >> t.peak_memory_bytes) || !(t.min_us > 0))
+    fail(fmt::format("says '{}', which is no report", answer));
   return t;
 }
 

@@ -26,7 +26,8 @@ void serve(const Workload& workload);
 class Worker {
  public:
   // Starts `command` with `environment` ("NAME=VALUE"; "NAME" alone removes it) added to ours and
-  // waits until it is ready. IoError when it cannot start or ends early.
+  // waits until it is ready. IoError when it cannot start; each call, when it ends early, says
+  // something else than the protocol or nothing for kPatience.
   Worker(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
   ~Worker();
   Worker(const Worker&) = delete;
@@ -36,8 +37,11 @@ class Worker {
   Timing report();
 
  private:
-  std::string ask(const std::string& line);
-  std::string read_line();
+  static constexpr double kPatience = 300;  // seconds, beyond those that it was asked to take
+  std::string ask(const std::string& line, double seconds = 0);
+  std::string read_line(double seconds);
+  [[noreturn]] void fail(const std::string& why);
+  void end(bool at_once);
 
   std::string name_;
   int pid_ = -1, to_ = -1, from_ = -1;

@@ -195,9 +195,9 @@ std::vector<Workload> make_workloads() {
              f = gpt_cost(6, 384, 256, 65, 8, true), g = mlp_cost({784, 512, 10}, 1, false),
              h1 = cnn_cost(1, false), h32 = cnn_cost(32, false),
              i = gpt_cost(6, 384, 256, 65, 1, false);
-  // Decoding reads every weight for each token, and on average half of the full cache.
-  const double decoded_weights = 256 * i.parameters;
-  const double decoded = 4 * decoded_weights + 256 * 4 * 6 * 256 * 384.0;
+  // Decoding reads every weight for each token, and on average half of all keys and values.
+  const double cached = 4 * 6 * 256 * 384.0;
+  const auto decoded = [&](double weight_bytes) { return weight_bytes * i.parameters + cached; };
   return {
       {"a", "train MLP 784-512-10, batch 64, Adam", a.flops, adam_bytes(a), 0,
        [] { return train(mlp({784, 512, 10}), adam, rand({64, 784}), randint(0, 10, {64})); }},
@@ -217,7 +217,7 @@ std::vector<Workload> make_workloads() {
        [] { return infer(cnn(), rand({1, 1, 28, 28})); }},
       {"h32", "infer CNN, batch 32", h32.flops, h32.parameters * 4, 0,
        [] { return infer(cnn(), rand({32, 1, 28, 28})); }},
-      {"i", "decode 256 tokens with GPT (f), key-value cache, batch 1", i.flops, decoded, 256,
+      {"i", "decode 256 tokens with GPT (f), key-value cache, batch 1", i.flops, decoded(4), 256,
        [] { return decode(WeightPrecision::kF32); }},
       {"b-bf16", "train as b, products in bf16", b.flops, sgd_bytes(b), 0,
        [] { return mixed(train_b()); }, true},
@@ -229,9 +229,9 @@ std::vector<Workload> make_workloads() {
        [] { return mixed(train_e()); }, true},
       {"f-bf16", "train as f, products in bf16", f.flops, adam_bytes(f), 0,
        [] { return mixed(train_f()); }, true},
-      {"i-bf16", "decode as i, weights in bf16", i.flops, decoded - 2 * decoded_weights, 256,
+      {"i-bf16", "decode as i, weights in bf16", i.flops, decoded(2), 256,
        [] { return decode(WeightPrecision::kBF16); }},
-      {"i-int8", "decode as i, weights in int8", i.flops, decoded - 3 * decoded_weights, 256,
+      {"i-int8", "decode as i, weights in int8", i.flops, decoded(1), 256,
        [] { return decode(WeightPrecision::kInt8); }},
   };
 }

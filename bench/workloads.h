@@ -11,8 +11,10 @@ struct Workload {
   const char* id;    // "a"
   const char* name;  // "train MLP 784-512-10, batch 64, Adam"
   double flops;      // of one run: the multiply-adds of matrix products and convolutions, times 2
-  double bytes;      // the least a run must touch: parameters, gradients, optimizer state, caches
-  int64_t tokens;    // decoded by one run; 0 when it decodes none
+  // The least a run (for each token, where it decodes) must touch: parameters, gradients, optimizer
+  // state, keys and values.
+  double bytes;
+  int64_t tokens;  // decoded by one run; 0 when it decodes none
   // Builds model and data; each call of the result is one run (a training step, a forward pass, the
   // decoding of `tokens` tokens).
   std::function<std::function<void()>()> make;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -49,16 +50,20 @@ std::vector<const Workload*> chosen_workloads(const std::string& list, Opponents
   else if (list.empty())
     for (const Workload& w : bench::workloads())
       if (is_variant(w) == (opponents == Opponents::kF32)) chosen.push_back(&w);
-  for (size_t at = 0; at < list.size();) {
+  for (size_t at = 0; !list.empty() && at <= list.size();) {
     const size_t end = std::min(list.find(',', at), list.size());
-    chosen.push_back(&bench::find_workload(list.substr(at, end - at)));
+    const Workload* w = &bench::find_workload(list.substr(at, end - at));
+    if (std::ranges::find(chosen, w) == chosen.end()) chosen.push_back(w);
     at = end + 1;
   }
-  for (const Workload* w : chosen)
+  for (const Workload* w : chosen) {
     if (opponents == Opponents::kF32 && !is_variant(*w))
       throw ConfigError(fmt::format(
           "--vs f32 compares variants, such as d-bf16, with what they are one of; {} is none.",
           w->id));
+    if (opponents == Opponents::kPeers && is_variant(*w))
+      throw ConfigError(fmt::format("no peer has a variant such as {}. Hint: --vs f32.", w->id));
+  }
   return chosen;
 }
 
@@ -71,6 +76,8 @@ Json machine_json(const std::vector<MachineLimits>& all) {
     to["threads"] = limits.threads;
     to["peak_gflops"] = limits.peak_gflops;
     to["peak_bf16_gflops"] = limits.peak_bf16_gflops;
+    to["l2_bytes"] = limits.l2_bytes;  // of a core
+    to["l3_bytes"] = limits.l3_bytes;
     to["l2_gb_per_s"] = limits.l2_gb_per_s;
     to["l3_gb_per_s"] = limits.l3_gb_per_s;
     to["dram_gb_per_s"] = limits.dram_gb_per_s;
@@ -104,13 +111,27 @@ std::vector<bench::Peer> start_opponents(const Workload& workload, int threads,
   return peers;
 }
 
+// Lets each peer do something; one that fails is named and left out from then on.
+void for_each_peer(const Workload& workload, std::vector<bench::Peer>& peers,
+                   const std::function<void(bench::Peer&)>& fn) {
+  std::erase_if(peers, [&](bench::Peer& peer) {
+    try {
+      fn(peer);
+      return false;
+    } catch (const IoError& error) {
+      fmt::print(stderr, "{}: without {} ({})\n", workload.id, peer.name, error.what());
+      return true;
+    }
+  });
+}
+
 Measured measure(const Workload& workload, int threads, double seconds, Opponents opponents) {
   const auto own = start_own(workload.id, threads);
   bench::Worker& ours = *own;
-  const std::vector<bench::Peer> peers = start_opponents(workload, threads, opponents);
+  std::vector<bench::Peer> peers = start_opponents(workload, threads, opponents);
   const auto take_turns = [&](double turn) {
     ours.run(turn);
-    for (const bench::Peer& peer : peers) peer.worker->run(turn);
+    for_each_peer(workload, peers, [&](bench::Peer& peer) { peer.worker->run(turn); });
   };
   take_turns(0);  // each warms up
   const double all_seconds = seconds * static_cast<double>(1 + peers.size());
@@ -118,33 +139,42 @@ Measured measure(const Workload& workload, int threads, double seconds, Opponent
   for (int turn = 0; turn < kLeastTurns || timer.elapsed_ns() < all_seconds * 1e9; ++turn)
     take_turns(std::min(kTurnSeconds, seconds / kLeastTurns));
   Measured result{ours.report(), {}};
-  for (const bench::Peer& peer : peers) result.peers.emplace_back(peer.name, peer.worker->report());
+  for_each_peer(workload, peers, [&](bench::Peer& peer) {
+    result.peers.emplace_back(peer.name, peer.worker->report());
+  });
   std::ranges::sort(result.peers, {}, [](const auto& peer) { return peer.second.min_us; });
   return result;
 }
 
-Json row_json(const Workload& w, int threads, const MachineLimits& limits, const Measured& m) {
-  const double limit = bench::limit_us(limits, w.flops, w.bytes, w.bf16);
+// Beside opponents our own numbers carry that in their names; those of a peer are null where none
+// could be measured.
+Json row_json(const Workload& w, int threads, const MachineLimits& limits, const Measured& m,
+              bool versus) {
+  const double limit =
+      bench::limit_us(limits, w.flops, w.bytes, std::max<int64_t>(w.tokens, 1), w.bf16);
+  const std::string own = versus ? "ours_" : "";
   Json row = {{"id", w.id},
               {"name", w.name},
               {"threads", threads},
-              {"min_us", m.ours.min_us},
-              {"median_us", m.ours.median_us},
+              {own + "min_us", m.ours.min_us},
+              {own + "median_us", m.ours.median_us},
+              {own + "peak_memory_bytes", m.ours.peak_memory_bytes},
               {"runs", m.ours.runs},
               {"limit_us", limit},
               {"over_limit", m.ours.min_us / limit},
-              {"gflops", w.flops / m.ours.min_us / 1e3},
-              {"peak_memory_bytes", m.ours.peak_memory_bytes}};
+              {"gflops", w.flops / m.ours.min_us / 1e3}};
   if (w.tokens > 0) row["tokens_per_second"] = static_cast<double>(w.tokens) / m.ours.min_us * 1e6;
+  if (!versus) return row;
+  for (const char* name :
+       {"peer", "peer_min_us", "peer_median_us", "speedup", "peer_peak_memory_bytes"})
+    row[name] = nullptr;
+  row["peers"] = Json::array();
   if (m.peers.empty()) return row;
   const auto& [peer, theirs] = m.peers.front();
-  row["ours_min_us"] = m.ours.min_us;
-  row["ours_median_us"] = m.ours.median_us;
   row["peer"] = peer;
   row["peer_min_us"] = theirs.min_us;
   row["peer_median_us"] = theirs.median_us;
   row["speedup"] = theirs.min_us / m.ours.min_us;
-  row["ours_peak_memory_bytes"] = m.ours.peak_memory_bytes;
   row["peer_peak_memory_bytes"] = theirs.peak_memory_bytes;
   for (const auto& [name, timing] : m.peers)
     row["peers"].push_back({{"peer", name},
@@ -174,29 +204,37 @@ void print_header(const std::vector<MachineLimits>& all, bool versus) {
 }
 
 void print_row(const Json& row, bool versus) {
+  const std::string own = versus ? "ours_" : "";
+  const bool has_peer = versus && !row["peer"].is_null();
   fmt::print("{:<10} {:>7} {:>10} {:>10} {:>10} {:>7.2f} {:>8.0f} {:>8.1f}",
-             row["id"].get<std::string>(), row["threads"].get<int>(), short_time(row["min_us"]),
-             short_time(row["median_us"]), short_time(row["limit_us"]),
-             row["over_limit"].get<double>(), row["gflops"].get<double>(),
-             row["peak_memory_bytes"].get<double>() / 1e6);
-  if (row.contains("peer"))
+             row["id"].get<std::string>(), row["threads"].get<int>(),
+             short_time(row[own + "min_us"]), short_time(row[own + "median_us"]),
+             short_time(row["limit_us"]), row["over_limit"].get<double>(),
+             row["gflops"].get<double>(), row[own + "peak_memory_bytes"].get<double>() / 1e6);
+  if (has_peer)
     fmt::print(" {:>10} {:>6.2f}x", short_time(row["peer_min_us"]), row["speedup"].get<double>());
   else if (versus)
     fmt::print(" {:>10} {:>7}", "none", "");
   fmt::print("  {}", row["name"].get<std::string>());
   if (row.contains("tokens_per_second"))
     fmt::print(" ({:.0f} tokens/s)", row["tokens_per_second"].get<double>());
-  if (row.contains("peer")) fmt::print(" | {}", row["peer"].get<std::string>());
+  if (has_peer) fmt::print(" | {}", row["peer"].get<std::string>());
   fmt::print("\n");
   std::fflush(stdout);
 }
 
 int run_steps(const Args& args, int threads, double seconds) {
   const std::string list = args.text("--workloads", "c,e");
-  const MachineLimits limits = bench::measure_limits(threads);
   Json rows = Json::array();
-  for (const Workload* w : chosen_workloads(list, Opponents::kNone)) {
-    const double limit = bench::limit_us(limits, w->flops, w->bytes);
+  const std::vector<const Workload*> chosen = chosen_workloads(list, Opponents::kNone);
+  for (const Workload* w : chosen)
+    if (is_variant(*w) || w->flops == 0)
+      throw ConfigError(fmt::format(
+          "--steps takes the workloads that run by products in f32, a to i; {} is none.", w->id));
+  const MachineLimits limits = bench::measure_limits(threads);
+  for (const Workload* w : chosen) {
+    const double limit =
+        bench::limit_us(limits, w->flops, w->bytes, std::max<int64_t>(w->tokens, 1));
     if (!args.json())
       fmt::print("{}: {}\n{:>12} {:>8} {:>8} {:>9}  step\n", w->id, w->name, "min", "GFLOP/s",
                  "faster", "x before");
@@ -248,7 +286,12 @@ int run_curves(const Args& args, int threads, double seconds) {
     }
     for (const bench::MemoryPoint& p : backward)
       memory.push_back({{"at", p.at}, {"live_bytes", p.live_bytes}});
-    print_json({{"threads", threads}, {"curves", all}, {"backward", memory}, {"forking", forks}});
+    const MachineInfo machine = probe_machine();
+    print_json({{"machine", {{"cpu", machine.cpu}, {"cores", machine.cores}}},
+                {"threads", threads},
+                {"curves", all},
+                {"backward", memory},
+                {"forking", forks}});
     return kOk;
   }
   for (const bench::Curve& curve : curves) {
@@ -295,8 +338,15 @@ int run(const Args& args) {
     return kOk;
   }
   const double seconds = args.number("--seconds", 2);
-  if (!(seconds > 0 && seconds <= 600))
-    throw ConfigError("--seconds takes a time of up to 600 seconds a workload.");
+  if (!(seconds >= 0.001 && seconds <= 600))
+    throw ConfigError("--seconds takes a time from 0.001 to 600 seconds a workload.");
+  const int cores = probe_machine().cores;
+  if (threads > cores)
+    throw ConfigError(
+        fmt::format("--threads: {} threads on {} usable cores would only wait for each other.",
+                    threads, cores));
+  if (args.has("--workloads") && args.text("--workloads").empty())
+    throw ConfigError("--workloads takes ids with commas between, such as a,c.");
   if (args.has("--steps")) return run_steps(args, threads, seconds);
   if (args.has("--curves")) return run_curves(args, threads, seconds / 4);
   const std::string opponent = args.text("--vs");
@@ -309,9 +359,9 @@ int run(const Args& args) {
   const std::vector<const Workload*> chosen =
       chosen_workloads(args.text("--workloads"), opponents, args.has("--operations"));
   if (vs_peers) {
-    bench::check_peers(require_home("the peers' programs are in its bench/peers"));
-    if (!bench::has_onnx_runtime(home()))
-      fmt::print(stderr, "bench: without ONNX Runtime (node and npm install it).\n");
+    const std::string why =
+        bench::why_no_peers(require_home("the peers' programs are in its bench/peers"));
+    if (!why.empty()) throw EnvironmentError(fmt::format("bench --vs peers: {}.", why));
   }
 
   // Beside the peers one thread and two, on any machine: kernels and threading show apart.
@@ -326,14 +376,17 @@ int run(const Args& args) {
   const bool versus = opponents != Opponents::kNone;
   if (!args.json()) print_header(limits, versus);
   Json rows = Json::array();
+  bool complete = true;
   for (const Workload* workload : chosen)
     for (const MachineLimits& limit : limits) {
       const Measured m = measure(*workload, limit.threads, seconds, opponents);
-      rows.push_back(row_json(*workload, limit.threads, limit, m));
+      complete &= !versus || !m.peers.empty();
+      rows.push_back(row_json(*workload, limit.threads, limit, m, versus));
       if (!args.json()) print_row(rows.back(), versus);
     }
   if (args.json()) print_json({{"machine", machine_json(limits)}, {"workloads", rows}});
-  return kOk;
+  if (!complete) fmt::print(stderr, "bench: there are workloads that no peer could run.\n");
+  return complete ? kOk : kEnvironment;
 }
 
 }  // namespace

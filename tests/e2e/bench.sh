@@ -62,6 +62,22 @@ run "$TITO" bench --workloads a,z
 expect 'an unknown workload is a usage error that names the known ones' 2 "'z'.*a, b, c"
 run "$TITO" bench --workloads a --threads 0
 expect 'no thread is a usage error' 2 'threads'
+run "$TITO" bench --workloads a --threads 1000
+expect 'more threads than cores are no measurement' 2 'usable cores'
+for list in '' 'a,' ',a'; do
+  run "$TITO" bench --workloads "$list" --seconds 0.1
+  expect "'$list' is no list of workloads" 2 'workload'
+done
+run "$TITO" bench --workloads g,g --threads 1 --seconds 0.1 --json
+one_object 'what is named twice is measured once' '[.workloads[].id] == ["g"]'
+run "$TITO" bench --steps --workloads b-bf16
+expect 'bench --steps takes no variants' 2 'b-bf16 is none'
+run "$TITO" bench --workloads b-bf16 --vs peers
+expect 'no peer has variants' 2 'vs f32'
+for seconds in 0 -1 nan 1e-310 601; do
+  run "$TITO" bench --workloads a --seconds "$seconds"
+  expect "$seconds is no time to measure" 2 '0.001 to 600'
+done
 run "$TITO" bench --workloads a --seconds never
 expect 'a time that is no number is a usage error' 2 'seconds'
 for options in '--steps --curves' '--steps --vs peers' '--curves --workloads a' \
@@ -79,7 +95,9 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
   one_object 'and compares minima' \
     '.workloads | all((.peer | test("^(PyTorch|libtorch|ONNX Runtime)")) and .peer_median_us >= .peer_min_us and
       (.speedup * .ours_min_us / .peer_min_us - 1 | fabs) < 0.001 and
-      .peer_peak_memory_bytes > 0 and (.peer_min_us == ([.peers[].min_us] | min)))'
+      .peer_peak_memory_bytes > 0 and (.peer_min_us == ([.peers[].min_us] | min)) and
+      .ours_peak_memory_bytes > 0 and .ours_median_us >= .ours_min_us and
+      (.over_limit * .limit_us / .ours_min_us - 1 | fabs) < 0.001)'
   run "$TITO" bench --workloads g --vs peers --seconds 0.4 --json
   one_object 'beside peers one thread is a row of its own' \
     '([.workloads[].threads] | .[0] == 1 and (. == unique)) and
@@ -90,17 +108,33 @@ if [ -d /usr/lib/python3/dist-packages/torch ]; then
   else
     skip 'ONNX Runtime' 'npm has not installed it'
   fi
+  # Peers of every kind of failure; the others are compared. (The program itself: ./tito always takes
+  # the checkout that it stands in.)
   mkdir -p "$TEST_TMP/less/bench/peers"
-  {
-    echo 'import sys'
-    echo 'if sys.argv[2] == "traced": sys.exit("none here")'
-    cat "$TINYTORCH_HOME/bench/peers/torch_worker.py"
-  } >"$TEST_TMP/less/bench/peers/torch_worker.py"
-  # The program itself: ./tito always takes the checkout that it stands in.
-  run env TINYTORCH_HOME="$TEST_TMP/less" "$TINYTORCH_HOME/build/release/tito" bench \
-    --workloads g --vs peers --threads 1 --seconds 0.1 --json
+  with_peers() {  # with_peers PYTHON: its lines come first in torch_worker.py
+    {
+      printf 'import os, sys\n%s\n' "$1"
+      cat "$TINYTORCH_HOME/bench/peers/torch_worker.py"
+    } >"$TEST_TMP/less/bench/peers/torch_worker.py"
+    run env TINYTORCH_HOME="$TEST_TMP/less" "$TINYTORCH_HOME/build/release/tito" bench \
+      --workloads g --vs peers --threads 1 --seconds 0.1 --json
+  }
+  with_peers 'if sys.argv[2] == "traced": sys.exit("none here")'
   expect 'a peer that cannot be had is named' 0 'g: without PyTorch traced'
   one_object 'and the others are compared' '.workloads[0].peers | map(.peer) == ["PyTorch"]'
+  with_peers 'if sys.argv[2] == "traced": print("hello", flush=True)'
+  expect 'so is one that says something else' 0 "without PyTorch traced .*says 'hello', not 'ready'"
+  with_peers 'if sys.argv[2] == "traced":
+    print("ready", flush=True)
+    sys.stdin.readline()
+    os.abort()'
+  expect 'so is one that dies while it is measured' 0 'without PyTorch traced .*ended early'
+  one_object 'without loss for the others' '.workloads[0].peers | map(.peer) == ["PyTorch"]'
+  with_peers 'if len(sys.argv) > 1: os.abort()'
+  expect 'where all of them fail the machine lacks something' 3 'no peer could run'
+  one_object 'and what could be measured is reported' \
+    '.workloads[0] | .ours_min_us > 0 and .peer == null and .speedup == null and
+      has("peer_min_us") and has("peer_median_us") and has("peer_peak_memory_bytes")'
 else
   skip 'bench --vs peers' 'PyTorch is not installed'
 fi
