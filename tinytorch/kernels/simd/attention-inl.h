@@ -116,7 +116,8 @@ HWY_INLINE void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_
                                          .b_step = b_step,
                                          .c = c + j,
                                          .ldc = c_step,
-                                         .add = add,
+                                         .before = add ? c + j : nullptr,
+                                         .before_step = c_step,
                                          .bias = nullptr,
                                          .relu = false,
                                          .touch = c + j,
@@ -125,6 +126,7 @@ HWY_INLINE void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_
                                          .ahead = next,
                                          .ahead_step = b_step,
                                          .far = next,
+                                         .far_run = k,
                                          .far_in = 0,
                                          .far_out = 0});
   }

@@ -49,8 +49,9 @@ HWY_INLINE V relu(V x) {
 
 // ---- The micro-kernel (matmul.cpp) ----
 
-// One tile: C[i,j] = (add ? C[i,j] : 0) + sum over p in [0, kc) of a(i,p) b(p,j), each sum one
-// chain of fused multiply-adds. A comes in one of two orders, named by what has unit stride:
+// One tile: C[i,j] = before[i,j] + sum over p in [0, kc) of a(i,p) b(p,j): chains of kSumChain
+// fused multiply-adds, added one after the other. A comes in one of two orders, named by what has
+// unit stride:
 //   panel: a(i,p) = a[p * a_step + i]    packed, or a transposed matrix in place
 //   rows:  a(i,p) = a[i * a_step + p]    a row-major matrix in place
 // b(p,j) = b[p * b_step + j]. Nothing overlaps.
@@ -62,7 +63,8 @@ struct TileArgs {
   int64_t b_step;
   float* c;
   int64_t ldc;
-  bool add;
+  const float* before;  // whole vectors; may be c; nullptr: none
+  int64_t before_step;
   const float* bias;  // added after the sums, one value a column; or nullptr
   bool relu;
   // Where the result ends up, 2 m cache lines: fetched first, they have arrived at the end. Worth
@@ -70,11 +72,11 @@ struct TileArgs {
   const float* touch;
   int64_t touch_row, touch_second;
   // Fetched meanwhile: the next panel of B, ahead_step further for each p (to L1), and one line of
-  // the next k block of A for each p, at far + p / 16 * far_out + p % 16 * far_in (to L2).
+  // the next k block of A for each p, in runs of far_run lines far_in apart (to L2).
   const float* ahead;
   int64_t ahead_step;
   const float* far;
-  int64_t far_in, far_out;
+  int64_t far_run, far_in, far_out;
 };
 
 using TileFn = void (*)(const TileArgs&);

@@ -5,11 +5,11 @@
 //   matmul         one call per matrix of the batch, or threads over many small ones
 //   choose         roles: which operand plays "A" (broadcast, read in place) and which "B" (packed)
 //   multiply       slabs of B that fit the packing buffer: pack its panels, then the grid of chunks
-//   chunk          a rectangle of C, the unit of the thread pool; for each k block of 256:
-//     chunk_block    for each panel of B (2 vectors of columns x 256, 32 KB: stays in L1)
-//                      for each tile of A (up to 14 rows x 256, 14 KB: streams from L2)
-//   tile                 the micro-kernel, 28 accumulators in registers; after the
-//                        last k block the epilogue runs on the tile, still in L1
+//   chunk          a rectangle of C, the unit of the thread pool; for each k block of 1024:
+//     chunk_block    for each panel of B (2 vectors of columns x 1024, 128 KB)
+//                      for each tile of A (up to 14 rows x 1024, 56 KB): both stream from L2
+//   tile                 the micro-kernel, 28 accumulators in registers, for chains of 256; after
+//                        the last k block the epilogue runs on the tile, still in L1
 //
 // One micro-kernel serves all shapes, because it takes A in either order and B with any row stride:
 //   both large              B is packed (shared by all threads); A is read in place when its rows or
@@ -44,10 +44,6 @@ namespace tinytorch::kernels::HWY_NAMESPACE::gemm {
 template <int m, int nv, bool rows>
 HWY_NOINLINE void tile(const TileArgs& t) {
   V acc[m][nv];
-#pragma GCC unroll 16
-  for (int i = 0; i < m; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < nv; ++j) acc[i][j] = hn::Zero(d);
   const float* touch = t.touch;
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i, touch += t.touch_row) {
@@ -64,51 +60,76 @@ HWY_NOINLINE void tile(const TileArgs& t) {
   const float* ahead = t.ahead;
   const int64_t a_step = t.a_step, b_step = t.b_step, ahead_step = t.ahead_step;
   const int64_t far_in = t.far_in;
-  for (int64_t p0 = 0; p0 < t.kc; p0 += 16) {
-    const int64_t steps = std::min<int64_t>(16, t.kc - p0);
-    const float* far = t.far + p0 / 16 * t.far_out;
-    for (int64_t p = 0; p < steps; ++p) {
-      V bv[nv];
-#pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) bv[j] = hn::LoadU(d, b + j * kLanes);
-#pragma GCC unroll 16
-      for (int i = 0; i < m; ++i) {
-        const V av = hn::Set(d, rows ? a[i / 3][i % 3 * a_step] : a[0][i]);
-#pragma GCC unroll 2
-        for (int j = 0; j < nv; ++j) acc[i][j] = hn::MulAdd(av, bv[j], acc[i][j]);
-      }
-#pragma GCC unroll 8
-      for (int g = 0; g < kBases; ++g) a[g] += rows ? 1 : a_step;
-      b += b_step;
-      if (nv > 1) {  // the narrow tile is bound by its loads
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + kLanes);
-        ahead += ahead_step;
-        __builtin_prefetch(far, 0, 2);
-        far += far_in;
-      }
-    }
-  }
-  // step(sums, where they go, columns before them) for each vector, row by row.
+  const float* far_line = t.far;
+  const float* before = t.before;
+  int64_t before_step = t.before_step;
+  // step(sums, what came before them, where they go, columns before them) for each vector, row by
+  // row.
   const auto each = [&](auto&& step) {
-    float* HWY_RESTRICT row = t.c;
+    float* row = t.c;
+    const float* from = before;
 #pragma GCC unroll 16
-    for (int i = 0; i < m; ++i, row += t.ldc)
+    for (int i = 0; i < m; ++i, row += t.ldc, from += before_step)
 #pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) step(acc[i][j], row + j * kLanes, j * kLanes);
+      for (int j = 0; j < nv; ++j) step(acc[i][j], from + j * kLanes, row + j * kLanes, j * kLanes);
   };
+  for (int64_t k = 0;;) {
+#pragma GCC unroll 16
+    for (int i = 0; i < m; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < nv; ++j) acc[i][j] = hn::Zero(d);
+    const int64_t chain_end = std::min(k + kSumChain, t.kc);
+    while (k < chain_end) {
+      const int64_t steps = std::min(t.far_run, chain_end - k);
+      const float* far = far_line;
+      for (int64_t p = 0; p < steps; ++p) {
+        V bv[nv];
+#pragma GCC unroll 2
+        for (int j = 0; j < nv; ++j) bv[j] = hn::LoadU(d, b + j * kLanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < m; ++i) {
+          const V av = hn::Set(d, rows ? a[i / 3][i % 3 * a_step] : a[0][i]);
+#pragma GCC unroll 2
+          for (int j = 0; j < nv; ++j) acc[i][j] = hn::MulAdd(av, bv[j], acc[i][j]);
+        }
+#pragma GCC unroll 8
+        for (int g = 0; g < kBases; ++g) a[g] += rows ? 1 : a_step;
+        b += b_step;
+        if (nv > 1) {  // the narrow tile is bound by its loads
+          __builtin_prefetch(ahead);
+          __builtin_prefetch(ahead + kLanes);
+          ahead += ahead_step;
+          __builtin_prefetch(far, 0, 2);
+          far += far_in;
+        }
+      }
+      k += steps;
+      far_line += t.far_out;
+    }
+    if (k == t.kc) break;
+    if (before)
+      each([](V v, const float* from, float* at, int) {
+        hn::StoreU(hn::Add(hn::LoadU(d, from), v), d, at);
+      });
+    else
+      each([](V v, const float*, float* at, int) { hn::StoreU(v, d, at); });
+    before = t.c;
+    before_step = t.ldc;
+  }
   if (t.bias || t.relu) {
-    const bool add = t.add, has_bias = t.bias;
+    const bool add = before, has_bias = t.bias;
     const V least = hn::Set(d, t.relu ? 0.0f : -HUGE_VALF);
-    each([=, bias = t.bias](V v, float* at, int j) {
-      if (add) v = hn::Add(hn::LoadU(d, at), v);
+    each([=, bias = t.bias](V v, const float* from, float* at, int j) {
+      if (add) v = hn::Add(hn::LoadU(d, from), v);
       if (has_bias) v = hn::Add(v, hn::LoadU(d, bias + j));
       hn::StoreU(at_least(least, v), d, at);
     });
-  } else if (t.add) {
-    each([](V v, float* at, int) { hn::StoreU(hn::Add(hn::LoadU(d, at), v), d, at); });
+  } else if (before) {
+    each([](V v, const float* from, float* at, int) {
+      hn::StoreU(hn::Add(hn::LoadU(d, from), v), d, at);
+    });
   } else {
-    each([](V v, float* at, int) { hn::StoreU(v, d, at); });
+    each([](V v, const float*, float* at, int) { hn::StoreU(v, d, at); });
   }
 }
 
@@ -208,7 +229,7 @@ void pack_a(const Operand& a, const Tiles& tiles, int64_t kc, int64_t readable, 
 
 // ---- The nest ----
 
-constexpr int64_t kBlock = kSumChain;                 // along k
+constexpr int64_t kBlock = 4 * kSumChain;             // along k
 constexpr int64_t kSlabCols = 2048;                   // columns of B packed at once
 constexpr int64_t kSlabFloats = 4 << 20;              // packed floats at once: 16 MB
 constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
@@ -231,6 +252,7 @@ struct Product {
   Epilogue epilogue;  // of C as it lies in memory
   int64_t row_chunks, col_chunks;
   int64_t tile_rows;  // at most, in a tile
+  int64_t k_block;    // along k, that tiles go over in one call
 
   int64_t panels() const { return ceil_div(n, kCols); }
   bool finishes_in_registers() const {
@@ -292,37 +314,47 @@ void finish_swapped(const Product& g, const float* from, int64_t from_step, int6
   finish_tile(turned, step, n, m, g.c + j * g.ldc + i, g.ldc, g.accumulate, e);
 }
 
-// Adds a tile to C or stores it; after the last k block with the epilogue.
+// Stores a tile to C; after the last k block with the epilogue.
 void finish_plain(const Product& g, const float* from, int64_t i, int64_t m, int64_t j, int64_t n,
-                  bool add, bool last) {
+                  bool last) {
   Epilogue e = last ? g.epilogue : Epilogue{};
   if (e.bias) e.bias += j;
   if (e.pre) e.pre += i * g.ldc + j;
-  finish_tile(from, kCols, m, n, g.c + i * g.ldc + j, g.ldc, add, e);
+  finish_tile(from, kCols, m, n, g.c + i * g.ldc + j, g.ldc, false, e);
 }
 
-// What the tile calls of a k block fetch for the next one, 16 rows of A (rows order) or 16 columns
-// of A^T each, 256 lines in either case. After the last block, of the next chunk's rows.
+// An m x n tile of C, by rows of kCols.
+void load_tile(const float* c, int64_t ldc, int64_t m, int64_t n, float* to) {
+  for (int64_t i = 0; i < m; ++i, c += ldc, to += kCols)
+    for (int64_t j = 0; j < n; j += kLanes) hn::Store(load_n(c + j, n - j), d, to + j);
+}
+
+// What the tile calls of a k block fetch for the next one, or after the last block of the next
+// chunk's rows: as many lines as a tile has steps, of whole rows or of 16 columns of A^T.
 struct FarFetch {
   const float* from;
-  int64_t left;  // rows
-  int64_t step, in, out;
+  int64_t left, rows;  // still to fetch; fetched by a tile
+  int64_t step, run, in, out;
 
-  FarFetch(const Product& g, const Rectangle& r, int64_t k0, bool last) {
-    const int64_t i = last ? r.i1 : r.i0;
-    from = g.a.at(i, last ? 0 : k0 + kBlock);
+  FarFetch(const Product& g, const Rectangle& r, int64_t k0, int64_t kc, bool last) {
+    const int64_t i = last ? r.i1 : r.i0, k = last ? 0 : k0 + kc;
+    from = g.a.at(i, k);
     left = (last ? std::min(g.m, 2 * r.i1 - r.i0) : r.i1) - i;
-    step = 16 * g.a.rs;
+    const int64_t lines = std::max<int64_t>(std::min(g.k_block, g.k - k) / 16, 1);  // of a row
+    run = g.a_rows ? lines : std::max<int64_t>(kc, 1);
+    rows = g.a_rows ? std::max<int64_t>(kc / lines, 1) : 16;
+    step = rows * g.a.rs;
     in = g.a_rows ? 16 : g.a.cs;
-    out = g.a_rows ? g.a.rs : 16 * g.a.cs;
+    out = g.a_rows ? g.a.rs : 0;
   }
   void next(TileArgs& t) {
     const bool any = left > 0;
     t.far = any ? from : t.b;  // nothing left: a line that is there already
+    t.far_run = run;
     t.far_in = any ? in : 0;
     t.far_out = any ? out : 0;
     from += step;
-    left -= 16;
+    left -= rows;
   }
 };
 
@@ -348,7 +380,7 @@ void find_b(const Product& g, const Slab& slab, const Rectangle& r, int64_t q, i
   pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n, to);
   t.b = to;
   const bool more = q + 1 < r.q1;
-  t.ahead = more ? g.b.at(k0, j + kCols) : g.b.at(k0 + kBlock, slab.j0 + r.q0 * kCols);
+  t.ahead = more ? g.b.at(k0, j + kCols) : g.b.at(k0 + g.k_block, slab.j0 + r.q0 * kCols);
 }
 
 // Adds the k block [k0, k0 + kc) to the rectangle. `last`: the sums are complete after it.
@@ -365,7 +397,7 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
   t.a_step = !g.a_in_place ? kRows : g.a_rows ? g.a.rs : g.a.cs;
   t.touch_row = g.swapped ? 2 * g.ldc : g.ldc;  // a swapped tile has up to 32 rows of C
   t.touch_second = g.swapped ? g.ldc : 16;
-  FarFetch far(g, r, k0, last);
+  FarFetch far(g, r, k0, kc, last);
   for (int64_t q = r.q0; q < r.q1; ++q) {
     const int64_t j = slab.j0 + q * kCols, n = std::min<int64_t>(kCols, slab.j1 - j);
     const int64_t vectors = ceil_div(n, kLanes);
@@ -381,7 +413,7 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
     const int64_t c_row = g.swapped ? 1 : g.ldc;
     t.c = sums.data ? sums.data + (q - r.q0) * kCols : to_c ? c : buffer;
     t.ldc = sums.data ? sums.step : to_c ? g.ldc : kCols;
-    t.add = sums.data ? !first : to_c && add_c;
+    const bool loads = !sums.data && !to_c && !g.swapped && add_c;  // C to the buffer, first
     t.bias = to_c && last && g.epilogue.bias ? g.epilogue.bias + j : nullptr;
     t.relu = to_c && last && g.epilogue.activation == Activation::kRelu;
     int64_t row = 0;  // of the chunk
@@ -389,12 +421,15 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
       const int64_t m = tiles.rows(i);
       t.a = a + (g.a_in_place ? row * g.a.rs : i * kPanelA);
       t.touch = c + row * c_row;
+      t.before = (sums.data ? !first : !g.swapped && add_c) ? t.c : nullptr;
+      t.before_step = t.ldc;
+      if (loads) load_tile(c + row * g.ldc, g.ldc, m, n, buffer);
       far.next(t);
       (i < tiles.taller ? high : low)(t);
       if (g.swapped) {
         if (last) finish_swapped(g, t.c, t.ldc, r.i0 + row, m, j, n);
       } else if (!to_c) {
-        finish_plain(g, buffer, r.i0 + row, m, j, n, add_c, last);
+        finish_plain(g, buffer, r.i0 + row, m, j, n, last);
       }
       if (sums.data || to_c) t.c += m * t.ldc;
       if (g.b_access == BAccess::kShared) t.ahead += kc * t.ahead_step;
@@ -411,10 +446,11 @@ void chunk(const Product& g, const Slab& slab, int64_t index) {
                     panels * col / g.col_chunks, panels * (col + 1) / g.col_chunks};
   if (r.i0 == r.i1 || r.q0 == r.q1) return;
   Sums sums{nullptr, (r.q1 - r.q0) * kCols};
-  if (g.swapped && g.k > kBlock) sums.data = scratch<float>(Scratch::kC, (r.i1 - r.i0) * sums.step);
+  if (g.swapped && g.k > g.k_block)
+    sums.data = scratch<float>(Scratch::kC, (r.i1 - r.i0) * sums.step);
   int64_t k0 = slab.k0;
   do {  // once for k = 0
-    const int64_t kc = std::min(kBlock, slab.k1 - k0);
+    const int64_t kc = std::min(g.k_block, slab.k1 - k0);
     chunk_block(g, slab, r, k0, kc, sums, k0 + kc == g.k);
     k0 += kc;
   } while (k0 < slab.k1);
@@ -426,8 +462,8 @@ void chunk(const Product& g, const Slab& slab, int64_t index) {
 // through, which the hardware fetches ahead.
 void pack_panel(const Product& g, const Slab& slab, int64_t q) {
   const int64_t j = slab.j0 + q * kCols, n = std::min<int64_t>(kCols, slab.j1 - j);
-  for (int64_t k0 = slab.k0; k0 < slab.k1; k0 += kBlock) {
-    const int64_t kc = std::min(kBlock, slab.k1 - k0);
+  for (int64_t k0 = slab.k0; k0 < slab.k1; k0 += g.k_block) {
+    const int64_t kc = std::min(g.k_block, slab.k1 - k0);
     pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n,
            slab.packed + (k0 - slab.k0) * slab.padded + q * kCols * kc);
   }
@@ -514,7 +550,7 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
   // Swapped sums are kept apart from C, so C cannot come first in the sum.
   const bool b_transposed = g.b.rs == 1 && g.b.cs != 1;
   const int64_t swapped_cost = (g.a.rs == 1 ? 0 : g.m * g.k) + g.m * g.n;
-  const bool keeps_order = !(g.accumulate && g.k > kBlock);
+  const bool keeps_order = !(g.accumulate && g.k > kSumChain);
   const bool one_slab = g.k <= slab_depth(g.m);  // along k: a chunk makes its sums in one go
   if (b_transposed && swapped_cost < g.n * g.k && keeps_order && one_slab) {
     g.swapped = true;
@@ -533,6 +569,9 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
   // The gradient of a weight reads A = dY^T where it lies: packing it cost a fifth of the time.
   g.a_in_place = g.a_rows || (g.a.rs == 1 && !conflicts(g.a.cs));
   g.tile_rows = g.a_rows && conflicts(g.a.rs) ? std::min(kRows, 8) : kRows;
+  // Deep blocks spare calls of tiles, 2 to 3 % of the time with a block for each chain. The columns
+  // of A^T that one needs would not stay in L2.
+  g.k_block = g.a_rows ? kBlock : kSumChain;
   choose_grid(g);
   return g;
 }
