@@ -126,7 +126,8 @@ TEST(ConvSimd, MatchesReferenceOnTheLayersOfTheModels) {
        {geometry(3, 1, 28, 28, 32, 3, 3, 1, 1), geometry(2, 32, 14, 14, 64, 3, 3, 1, 1),
         geometry(2, 3, 32, 32, 16, 3, 3, 1, 1), geometry(3, 16, 16, 16, 32, 3, 3, 2, 1),
         geometry(3, 16, 16, 16, 32, 1, 1, 2, 0), geometry(2, 64, 8, 8, 10, 1, 1),
-        geometry(1, 48, 9, 9, 96, 5, 5, 1, 2), geometry(2, 320, 5, 4, 33, 1, 1)}) {
+        geometry(1, 48, 9, 9, 96, 5, 5, 1, 2), geometry(2, 320, 5, 4, 33, 1, 1),
+        geometry(30, 64, 8, 8, 64, 3, 3, 1, 1), geometry(5, 24, 9, 9, 40, 5, 5, 1, 2)}) {
     const auto p = make_problem<float>(g, 77);
     check(run_simd(p), p);
   }

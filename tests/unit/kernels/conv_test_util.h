@@ -46,7 +46,7 @@ inline std::string describe(const ConvGeometry& g) {
 inline ConvGeometry random_geometry(TestRandom& r) {
   ConvGeometry g{};
   do {
-    g.n = r.range(1, 3);
+    g.n = r.range(0, 3) == 0 ? r.range(4, 17) : r.range(1, 3);
     const int64_t kind = r.range(0, 5);
     g.groups = kind == 0 ? r.range(2, 20) : kind == 1 ? r.range(2, 4) : 1;
     g.c = g.groups * (kind == 0 ? 1 : r.range(1, 40 / g.groups));

@@ -194,11 +194,15 @@ struct Window {
 };
 
 void list_windows(const ConvGeometry& g, int64_t pixel, int64_t count, Window* windows) {
-  for (int64_t t = 0; t < count; ++t) {
-    const int64_t j = (pixel + t) % g.ow, row = (pixel + t) / g.ow, i = row % g.oh, n = row / g.oh;
-    const bool covered = i / 2 < g.oh / 2 && j / 2 < g.ow / 2;
-    const int64_t at = (n * (g.oh / 2) + i / 2) * (g.ow / 2) + j / 2;
-    windows[t] = {covered ? at * g.o : -1, static_cast<int32_t>(i % 2 * 2 + j % 2)};
+  const int64_t rows = g.oh / 2, cols = g.ow / 2;
+  int64_t j = pixel % g.ow, row = pixel / g.ow;
+  for (int64_t t = 0; t < count; ++row, j = 0) {
+    const int64_t i = row % g.oh, first = (row / g.oh * rows + i / 2) * cols;
+    const int32_t below = static_cast<int32_t>(i % 2 * 2);
+    for (; j < g.ow && t < count; ++j, ++t) {
+      const bool covered = i < 2 * rows && j < 2 * cols;
+      windows[t] = {covered ? (first + j / 2) * g.o : -1, below + static_cast<int32_t>(j % 2)};
+    }
   }
 }
 

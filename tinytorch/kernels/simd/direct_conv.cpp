@@ -317,6 +317,13 @@ struct Job {
   float* bias = nullptr;                                 // [group][og_padded]
   TilePlan plans[kMaxStretches][kMaxStretches] = {};     // of each rectangle
 
+  // A corner is one pixel, a tile of one row that waits for each of its products: with enough
+  // images tiles go along the images instead. Worth 2 % of a ResNet-20.
+  bool corners_apart = in_place && !d.pool && d.n >= 4;
+  static bool is_corner(const Stretch& row, const Stretch& col) {
+    return row.end - row.begin == 1 && col.end - col.begin == 1;
+  }
+
   bool reads_in_place() const;
   bool one_rectangle() const { return row_count == 1 && col_count == 1; }
 };
@@ -397,6 +404,7 @@ void panel_rows(const Job& job, const Source& from, int64_t i0, int64_t i1, cons
     for (int c = 0; c < job.col_count; ++c) {
       const Stretch& cols = job.cols[c];
       const int64_t width = cols.end - cols.begin;
+      if (job.corners_apart && Job::is_corner(rows, cols)) continue;
       const int64_t col = from.col + cols.begin * d.stride_w + cols.first * d.dil_w;
       const float* x = from.x + row * job.pitch + col * job.pixel;
       float* out = y + (begin - i0) * y_row + cols.begin * y_pixel;
@@ -490,6 +498,40 @@ void conv_band(const Job& job, int64_t n, int64_t i0, int64_t i1, int64_t p0, in
   }
 }
 
+// The corner where row stretch r and column stretch c meet, of images [n0, n1) and panel p.
+void corner_pixels(const Job& job, int r, int c, int64_t p, int64_t n0, int64_t n1) {
+  const DirectConv& d = job.d;
+  const Stretch &row = job.rows[r], &col = job.cols[c];
+  const int64_t g = p / job.panels, o = p % job.panels * kPanel, at = g * job.og_padded + o;
+  const int64_t image = d.h * job.pitch;
+  const int64_t y = d.top + row.begin * d.stride_h + row.first * d.dil_h;
+  const int64_t x = d.left + col.begin * d.stride_w + col.first * d.dil_w;
+  TilePlan plan = job.plans[r][c];
+  plan.x_step = image;
+  plan.y_pixel = d.y_image;
+  tile_row(plan, n1 - n0, d.x + n0 * image + y * job.pitch + x * job.pixel + g * d.cg,
+           job.packed + at * job.taps, job.bias + at,
+           d.y + n0 * d.y_image + g * d.og + o + row.begin * d.y_row + col.begin * d.y_pixel,
+           d.og - o);
+}
+
+void corners(const Job& job) {
+  const DirectConv& d = job.d;
+  std::pair<int, int> all[kMaxStretches * kMaxStretches];
+  int64_t count = 0;
+  for (int r = 0; r < job.row_count; ++r)
+    for (int c = 0; c < job.col_count; ++c)
+      if (Job::is_corner(job.rows[r], job.cols[c])) all[count++] = {r, c};
+  const int64_t panels = d.groups * job.panels, corner_panels = count * panels;
+  const int64_t parts = std::clamp<int64_t>(d.n / kRows2, 1, 8);  // 8 is even for 2, 4, 8 threads
+  const double ns = 0.01 * static_cast<double>(d.n * count * d.groups * job.og_padded * job.taps);
+  parallel_tasks(parts * corner_panels, ns, [&](int64_t task) {
+    const int64_t part = task / corner_panels, p = task % panels;
+    const auto& [r, c] = all[task / panels % count];
+    corner_pixels(job, r, c, p, d.n * part / parts, d.n * (part + 1) / parts);
+  });
+}
+
 // One rectangle when the image is copied.
 void plan_rectangles(Job& job) {
   const DirectConv& d = job.d;
@@ -541,6 +583,7 @@ void run_direct_conv(const DirectConv& d) {
     conv_band(job, n, units * band / bands * unit, units * (band + 1) / bands * unit,
               panels * part / parts, panels * (part + 1) / parts);
   });
+  if (job.corners_apart) corners(job);
 }
 
 }  // namespace tinytorch::kernels::simd::HWY_NAMESPACE
