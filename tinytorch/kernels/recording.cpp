@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "tinytorch/core/memory.h"
 #include "tinytorch/core/parallel.h"
 
 namespace tinytorch::kernels {
@@ -16,18 +15,32 @@ void Recording::add(Caller caller, AnyKernel kernel, const void* args, size_t by
   calls_.push_back({caller, kernel, at});
 }
 
+namespace {
+
+struct Watched {  // ends also when the kernel throws
+  explicit Watched(const Recording& recording) : watcher(recording.watcher) {
+    if (watcher) watcher->begin(recording.args(recording.size() - 1));
+  }
+  ~Watched() {
+    if (watcher) watcher->end();
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  CallWatcher* watcher;
+};
+
+}  // namespace
+
 void record_and_call(Caller caller, AnyKernel kernel, const void* args, size_t bytes) {
   Recording& to = *t_recording;
   if (bytes == 0)
     to.refuse("a kernel is called whose call cannot be repeated");
   else if (in_parallel_region())
     to.refuse("kernels are called by several threads");
-  if (!to.refusal) {
-    to.add(caller, kernel, args, bytes);
-    if (t_block_log) t_block_log->kernel_called(to.args(to.size() - 1));
-  }
   const RecordingScope not_what_it_calls(nullptr);
-  const UnloggedScope nor_what_it_takes;
+  if (to.refusal) return caller(kernel, args);
+  to.add(caller, kernel, args, bytes);
+  const Watched watched(to);
   caller(kernel, args);
 }
 

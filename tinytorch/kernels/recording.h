@@ -7,6 +7,14 @@
 
 namespace tinytorch::kernels {
 
+// Is told of a call: of the words of its arguments before, and when it has ended.
+class CallWatcher {
+ public:
+  virtual ~CallWatcher() = default;
+  virtual void begin(std::span<const uint64_t> args) = 0;
+  virtual void end() = 0;
+};
+
 // Each call with a copy of its arguments. Their pointers are found again by their values: every
 // aligned word of a copy that is an address in a block of memory is taken for a pointer into it.
 // (Sizes and strides are no addresses; smaller members share their words with zeros only.)
@@ -25,7 +33,8 @@ class Recording {
     return std::span(words).subspan(first_word(call), first_word(call + 1) - first_word(call));
   }
 
-  std::vector<uint64_t> words;    // the arguments of all calls
+  std::vector<uint64_t> words;  // the arguments of all calls
+  CallWatcher* watcher = nullptr;
   const char* refusal = nullptr;  // why they cannot be repeated
 
  private:

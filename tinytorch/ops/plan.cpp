@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "tinytorch/core/error.h"
@@ -114,6 +115,21 @@ class PiecesInUse {
   std::map<uint64_t, Piece*> live_;
 };
 
+// Tells the log of calls; what a kernel does inside is not logged.
+class LogCalls : public kernels::CallWatcher {
+ public:
+  explicit LogCalls(BlockLog& log) : log_(log) {}
+  void begin(std::span<const uint64_t> args) override {
+    log_.kernel_called(args);
+    inside_.emplace();
+  }
+  void end() override { inside_.reset(); }
+
+ private:
+  BlockLog& log_;
+  std::optional<UnloggedScope> inside_;
+};
+
 }  // namespace
 
 // Makes one plan.
@@ -141,11 +157,14 @@ class PlanMaker {
 
 Tensor PlanMaker::call(const Plan::Function& fn, const Tensor& x) {
   BlockLog log;
+  LogCalls calls(log);
+  plan_.recording_->watcher = &calls;
   Tensor y;
   {
     const kernels::RecordingScope scope(plan_.recording_.get());
     y = fn(x);
   }
+  plan_.recording_->watcher = nullptr;
   if (const char* reason = log.refusal()) refuse(reason);
   if (const char* reason = plan_.recording_->refusal) refuse(reason);
   plan_.pinned_ = log.pinned();
