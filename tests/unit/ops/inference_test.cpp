@@ -60,6 +60,7 @@ TEST(InferenceMode, FollowsAWeightThatChanges) {
 
 TEST(InferenceMode, WorksInAChildThatWasForkedDuringAPacking) {
   SKIP_UNDER_TSAN();
+  SKIP_UNDER_ASAN();
   nn::Linear busy(512, 512), layer(64, 80);
   const Tensor x = randn({1, 512}), row = randn({1, 64});
   std::atomic<bool> stop{false};
