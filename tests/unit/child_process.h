@@ -8,7 +8,8 @@
 #else
 #define SKIP_UNDER_TSAN() static_cast<void>(0)
 #endif
-// A child that is forked while another thread holds ASan's allocator (GCC 12) waits for it for ever.
+// A child that is forked while another thread holds ASan's allocator (GCC 12) waits for it for
+// ever.
 #if defined(__SANITIZE_ADDRESS__)
 #define SKIP_UNDER_ASAN() GTEST_SKIP() << "ASan's allocator cannot be forked while a thread uses it"
 #else

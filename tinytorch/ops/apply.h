@@ -30,7 +30,8 @@ Tensor unary_gradient(const Unary& op, const Tensor& g, const Tensor& saved,
 DType result_type(const Tensor& a, const Tensor& b);
 // Runs `rows` on a and b brought to one dtype (bf16 is computed in f32). The caller records.
 Tensor run_binary(const char* op, const kernels::PointwiseRows& rows, const Tensor& a,
-                  const Tensor& b, DType dtype, DType out_dtype, const FormulaNumbers* params = nullptr);
+                  const Tensor& b, DType dtype, DType out_dtype,
+                  const FormulaNumbers* params = nullptr);
 // The same for arithmetic whose result has the joint type of a and b.
 inline Tensor run_binary(const char* op, const kernels::PointwiseRows& rows, const Tensor& a,
                          const Tensor& b, const FormulaNumbers* params = nullptr) {

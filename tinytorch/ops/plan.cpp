@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -103,9 +104,10 @@ class PiecesInUse {
       if (pieces_[begun_].freed > call) live_[pieces_[begun_].memory.begin] = &pieces_[begun_];
   }
   Piece* find(uint64_t address) {
-    auto at = live_.upper_bound(address);
-    if (at == live_.begin() || !(--at)->second->memory.holds(address)) return nullptr;
-    return at->second;
+    const auto behind = live_.upper_bound(address);
+    if (behind == live_.begin()) return nullptr;
+    Piece* piece = std::prev(behind)->second;
+    return piece->memory.holds(address) ? piece : nullptr;
   }
 
  private:
@@ -325,6 +327,7 @@ bool WatchedTensors::share_memory_with(const Storage& storage) const {
 
 std::vector<Storage> WatchedTensors::memory() const {
   std::vector<Storage> all;
+  all.reserve(tensors_.size());
   for (const Watched& w : tensors_) all.push_back(w.memory);
   return all;
 }
