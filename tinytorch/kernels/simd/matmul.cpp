@@ -67,7 +67,7 @@ HWY_NOINLINE void tile(const TileArgs& t) {
   // row.
   const auto each = [&](auto&& step) {
     float* row = t.c;
-    const float* from = before;
+    const float* from = before ? before : row;
 #pragma GCC unroll 16
     for (int i = 0; i < m; ++i, row += t.ldc, from += before_step)
 #pragma GCC unroll 2
@@ -229,10 +229,10 @@ void pack_a(const Operand& a, const Tiles& tiles, int64_t kc, int64_t readable, 
 
 // ---- The nest ----
 
-constexpr int64_t kBlock = 4 * kSumChain;             // along k
-constexpr int64_t kSlabCols = 2048;                   // columns of B packed at once
-constexpr int64_t kSlabFloats = 4 << 20;              // packed floats at once: 16 MB
-constexpr int64_t kPanelA = kRows * kBlock + kLanes;  // a packed tile of A and what pack_a() spills
+constexpr int64_t kBlock = 4 * kSumChain;                // along k
+constexpr int64_t kSlabCols = 2048;                      // columns of B packed at once
+constexpr int64_t kSlabFloats = 4 << 20;                 // packed floats at once: 16 MB
+constexpr int64_t kPanelA = kRows * kSumChain + kLanes;  // a packed tile; pack_a() writes beyond
 
 // kInPlace: only a ragged last panel is packed, by the chunk that uses it. kLocal: each chunk packs
 // its panels just before use, they never leave L1. kShared: packed for all before the chunks start.
@@ -376,7 +376,7 @@ void find_b(const Product& g, const Slab& slab, const Rectangle& r, int64_t q, i
     t.ahead = t.b + kCols * kc;
     return;
   }
-  float* to = scratch<float>(Scratch::kB, kBlock * kCols);
+  float* to = scratch<float>(Scratch::kB, g.k_block * kCols);
   pack_b({g.b.at(k0, j), g.b.rs, g.b.cs}, kc, n, to);
   t.b = to;
   const bool more = q + 1 < r.q1;
@@ -570,7 +570,7 @@ Product choose(const MatmulArgs<float>& args, int64_t index) {
   g.a_in_place = g.a_rows || (g.a.rs == 1 && !conflicts(g.a.cs));
   g.tile_rows = g.a_rows && conflicts(g.a.rs) ? std::min(kRows, 8) : kRows;
   // Deep blocks spare calls of tiles, 2 to 3 % of the time with a block for each chain. The columns
-  // of A^T that one needs would not stay in L2.
+  // of A^T that one needs would not stay in L2, nor would its packed panels.
   g.k_block = g.a_rows ? kBlock : kSumChain;
   choose_grid(g);
   return g;
