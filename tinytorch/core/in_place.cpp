@@ -9,6 +9,12 @@ namespace tinytorch {
 
 namespace {
 
+// For comparisons: nobody reads there. (Tensor::data is for those who do.)
+const char* address_of(const Tensor& x) {
+  return static_cast<const char*>(x.storage().data()) +
+         x.storage_offset() * static_cast<int64_t>(item_size(x.dtype()));
+}
+
 // Whether two elements of x may lie in one place: then some dimension does not step past all that
 // the dimensions with smaller strides reach.
 bool may_overlap_itself(const Tensor& x) {

@@ -188,9 +188,6 @@ Tensor make_tensor(Storage storage, DType dtype, const Layout& layout);
 // Another layout over the same storage, outside the graph (views record themselves in
 // ops/view.cpp).
 Tensor alias(const Tensor& x, const Layout& layout);
-// Where x begins, for those who compare addresses or pass them on to a kernel themselves. (Plans
-// take what raw_data() gives out for read by its caller.)
-char* address_of(const Tensor& x);
 // The usual case of element-wise operations, in one call: inputs of one dtype and one shape that
 // lie in memory in one order without gaps. Gives a new tensor of that shape and order, of the same
 // dtype or of `out_dtype`; undefined when the inputs are not so.

@@ -151,9 +151,6 @@ bool Tensor::is_channels_last() const {
 bool Tensor::is_dense() const {
   return impl(base_.get()).dense;
 }
-char* address_of(const Tensor& x) {
-  return first_byte(impl(x.base()));
-}
 void* Tensor::raw_data() const {
   const TensorImpl& t = impl(base_.get());
   address_given(t.storage);

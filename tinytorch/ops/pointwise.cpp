@@ -78,6 +78,12 @@ void run_row(RowFn row_fn, int64_t n, char* const* data, const int64_t* step, in
   });
 }
 
+// As dense_result() gives it: nobody but run_row() gets it.
+char* address_of(const Tensor& t) {
+  return static_cast<char*>(t.storage().data()) +
+         t.storage_offset() * static_cast<int64_t>(item_size(t.dtype()));
+}
+
 void run_flat(RowFn row, const Tensor& out, std::span<const Tensor* const> inputs,
               const FormulaNumbers* params, double ns) {
   char* data[kernels::kMaxOperands];
