@@ -91,6 +91,15 @@ MachineLimits measure_limits(int threads) {
   return limits;
 }
 
+MachineLimits better_of(const MachineLimits& a, const MachineLimits& b) {
+  MachineLimits better = a;
+  for (const auto part :
+       {&MachineLimits::peak_gflops, &MachineLimits::peak_bf16_gflops, &MachineLimits::l2_gb_per_s,
+        &MachineLimits::l3_gb_per_s, &MachineLimits::dram_gb_per_s})
+    better.*part = std::max(a.*part, b.*part);
+  return better;
+}
+
 double limit_us(const MachineLimits& limits, double flops, double bytes, int64_t passes,
                 bool bf16) {
   const double in_l2 = std::min(bytes, static_cast<double>(limits.l2_bytes * limits.threads));

@@ -14,6 +14,9 @@ struct MachineLimits {
   int64_t l2_bytes = 0, l3_bytes = 0;  // of one core; shared
 };
 MachineLimits measure_limits(int threads);
+// The better of two measurements in each respect. (A neighbour on the host can take half of a
+// machine for minutes: limits are what it gave at its best.)
+MachineLimits better_of(const MachineLimits& a, const MachineLimits& b);
 
 // The least time that work of `flops` operations takes which touches its data (`bytes`) `passes`
 // times, one after the other: max(flops / peak, passes * the time of reading the data), in

@@ -375,16 +375,29 @@ int run(const Args& args) {
   }
   const bool versus = opponents != Opponents::kNone;
   if (!args.json()) print_header(limits, versus);
-  Json rows = Json::array();
-  bool complete = true;
+  struct Row {
+    const Workload* workload;
+    size_t at;  // of its limits
+    Measured measured;
+  };
+  std::vector<Row> done;
+  const auto row = [&](const Row& r) {
+    return row_json(*r.workload, counts[r.at], limits[r.at], r.measured, versus);
+  };
   for (const Workload* workload : chosen)
-    for (const MachineLimits& limit : limits) {
-      const Measured m = measure(*workload, limit.threads, seconds, opponents);
-      complete &= !versus || !m.peers.empty();
-      rows.push_back(row_json(*workload, limit.threads, limit, m, versus));
-      if (!args.json()) print_row(rows.back(), versus);
+    for (size_t at = 0; at < counts.size(); ++at) {
+      done.push_back({workload, at, measure(*workload, counts[at], seconds, opponents)});
+      set_num_threads(counts[at]);
+      limits[at] = bench::better_of(limits[at], bench::measure_limits(counts[at]));
+      if (!args.json()) print_row(row(done.back()), versus);
     }
-  if (args.json()) print_json({{"machine", machine_json(limits)}, {"workloads", rows}});
+  if (args.json()) {
+    Json rows = Json::array();
+    for (const Row& r : done) rows.push_back(row(r));
+    print_json({{"machine", machine_json(limits)}, {"workloads", rows}});
+  }
+  const bool complete =
+      std::ranges::none_of(done, [&](const Row& r) { return versus && r.measured.peers.empty(); });
   if (!complete) fmt::print(stderr, "bench: there are workloads that no peer could run.\n");
   return complete ? kOk : kEnvironment;
 }
