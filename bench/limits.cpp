@@ -83,9 +83,11 @@ MachineLimits measure_limits(int threads) {
   limits.peak_gflops = peak_gflops(threads);
   limits.peak_bf16_gflops = bf16_gflops(threads);
   limits.l2_gb_per_s = read_bandwidth(threads, limits.l2_bytes / 2);
-  // A shared machine leaves a part of a large L3 only: eight times the L2, if there is that much.
-  limits.l3_gb_per_s =
-      read_bandwidth(threads, std::min(8 * limits.l2_bytes, limits.l3_bytes / 2 / threads));
+  // A shared machine leaves a part of a large L3 only: eight times the L2, if there is that much,
+  // and anyway more than the L2 holds.
+  limits.l3_gb_per_s = read_bandwidth(
+      threads,
+      std::max(std::min(8 * limits.l2_bytes, limits.l3_bytes / 2 / threads), 2 * limits.l2_bytes));
   const int64_t beyond = std::clamp<int64_t>(4 * limits.l3_bytes, 128 << 20, 512 << 20);
   limits.dram_gb_per_s = read_bandwidth(threads, beyond / threads);
   return limits;

@@ -39,6 +39,11 @@ int run(const Args& args) {
       throw ConfigError("train: " + word +
                         ": a run goes on with the parameter groups that it has; their rates and "
                         "other numbers can change.");
+    for (const char* fixed : {"train.seed=", "train.out=", "train.init="})
+      if (!resume.empty() && word.starts_with(fixed))
+        throw ConfigError("train: " + word +
+                          ": that was decided when the run began. Hint: start another run from " +
+                          RunFolder::open(resume).config_file() + ".");
     config.override_with(word);
   }
   const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);

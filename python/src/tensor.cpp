@@ -35,12 +35,7 @@ struct PythonHook {
     if (!py::isinstance<Tensor>(result))
       throw py::type_error("a hook gives a tensor or None, not " +
                            py::repr(py::type::of(result)).cast<std::string>() + ".");
-    auto changed = result.cast<Tensor>();
-    if (changed.shape() != g.shape() || changed.dtype() != g.dtype())
-      throw ShapeError(std::string("a hook was given a gradient ") + dtype_name(g.dtype()) + " " +
-                       g.shape().str() + " and gave " + dtype_name(changed.dtype()) + " " +
-                       changed.shape().str() + "; both must be the same.");
-    return changed;
+    return result.cast<Tensor>();
   }
   void remove() const { *held = py::none(); }
   std::shared_ptr<py::object> held;

@@ -37,6 +37,7 @@ struct Config::State {
   std::vector<Entry> tables;  // headers of the file, for the unknown ones
   mutable std::set<std::string> known;
   mutable std::vector<Entry> defaults;
+  mutable std::vector<Entry> notes;  // comments of dump()
 
   using Lists = std::array<const std::vector<Entry>*, 2>;
   Lists lists() const { return {&entries, &defaults}; }
@@ -195,6 +196,12 @@ void Config::set_default(std::string_view key, const T& value) {
     state_->defaults.push_back({std::string(key), to_value(value), "default", std::nullopt});
 }
 
+template <class T>
+void Config::note(std::string_view key, const T& value) const {
+  state_->known.emplace(key);
+  state_->notes.push_back({std::string(key), to_value(value), "default", std::nullopt});
+}
+
 bool Config::has(std::string_view key) const {
   return state_->find(key) != nullptr;
 }
@@ -226,6 +233,7 @@ T Config::get(std::string_view key, T otherwise) const {
 
 #define TINYTORCH_CONFIG_TYPE(T)                                     \
   template void Config::set_default<T>(std::string_view, const T&);  \
+  template void Config::note<T>(std::string_view, const T&) const;   \
   template std::optional<T> Config::find<T>(std::string_view) const; \
   template T Config::get<T>(std::string_view) const;                 \
   template T Config::get<T>(std::string_view, T) const;
@@ -357,12 +365,13 @@ std::string Config::dump() const {
   // TOML wants the keys outside of tables first, then each table once.
   std::vector<std::string> order = {""};
   std::map<std::string, std::string> tables;
-  for (const auto* list : state_->lists())
+  for (const auto* list : {&state_->entries, &state_->defaults, &state_->notes})
     for (const Entry& e : *list) {
       const size_t dot = last_dot(e.key);
       const std::string table = dot == e.key.npos ? "" : e.key.substr(0, dot);
       if (std::find(order.begin(), order.end(), table) == order.end())
         order.insert(place_of(order, table), table);
+      if (list == &state_->notes) tables[table] += "# ";
       tables[table] +=
           e.key.substr(dot == e.key.npos ? 0 : dot + 1) + " = " + config::to_toml(e.value) + "\n";
     }

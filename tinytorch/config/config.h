@@ -33,6 +33,11 @@ class Config {
   template <class T>
   void set_default(std::string_view key, const T& value);
 
+  // Makes a key known whose default, for want of a value, followed from other settings: dump()
+  // shows it as a comment, so that it follows anew where those have changed.
+  template <class T>
+  void note(std::string_view key, const T& value) const;
+
   bool has(std::string_view key) const;
   template <class T>
   T get(std::string_view key) const;  // ConfigError when it is missing

@@ -219,19 +219,29 @@ constexpr int64_t kMostWorkers = 256;
 
 // [schedule], for a run of so many steps (0: not known).
 optim::Schedule read_schedule(const Config& config, int64_t steps) {
+  // A value that follows from the run's length does so again where a run is extended.
+  const auto by_steps = [&](const char* key, int64_t otherwise) {
+    if (config.has(key)) return config.get_at_least(key, 1, otherwise);
+    config.note(key, otherwise);
+    return otherwise;
+  };
   optim::Schedule s;
   s.name = config.choice("schedule.name", optim::schedule_names(), "constant");
   s.warmup_steps = config.get_at_least("schedule.warmup_steps", 0, 0);
   if (s.name == "cosine" || s.name == "one_cycle")
-    s.total_steps = config.get_at_least("schedule.total_steps", 1, std::max<int64_t>(steps, 1));
+    s.total_steps = by_steps("schedule.total_steps", std::max<int64_t>(steps, 1));
   if (s.name == "cosine" || s.name == "plateau")
     s.min_lr = read_number(config, "schedule.min_lr", 0.0);
   if (s.name == "step")
-    s.step_size = config.get_at_least("schedule.step_size", 1, std::max<int64_t>(steps / 3, 1));
-  if (s.name == "multi_step")
-    s.milestones = config.get<std::vector<int64_t>>(
-        "schedule.milestones", {std::max<int64_t>(steps / 2, 1),
-                                std::max<int64_t>(steps - steps / 4 - (steps % 4 != 0), 1)});
+    s.step_size = by_steps("schedule.step_size", std::max<int64_t>(steps / 3, 1));
+  if (s.name == "multi_step") {
+    s.milestones = {std::max<int64_t>(steps / 2, 1),
+                    std::max<int64_t>(steps - steps / 4 - (steps % 4 != 0), 1)};
+    if (config.has("schedule.milestones"))
+      s.milestones = config.get<std::vector<int64_t>>("schedule.milestones");
+    else
+      config.note("schedule.milestones", s.milestones);
+  }
   if (s.name == "exponential") s.gamma = read_number(config, "schedule.gamma", 0.999);
   if (s.name == "step" || s.name == "multi_step" || s.name == "plateau")
     s.gamma = read_number(config, "schedule.gamma", 0.1);

@@ -1,6 +1,7 @@
 #include "tinytorch/config/run.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,6 +90,17 @@ Config RunFolder::load_config() const {
 void RunFolder::remove_if_unused() const {
   std::error_code not_empty;
   if (made_) fs::remove(path_, not_empty);
+}
+
+RunFolder::Lock RunFolder::lock() const {
+  Lock lock(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.fd_ >= 0 && ::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    raise<IoError>("another process is training in '{}'.", path_);
+  return lock;
+}
+
+RunFolder::Lock::~Lock() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
 void RunFolder::write_config(const Config& config) const {

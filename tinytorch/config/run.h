@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "tinytorch/config/config.h"
 #include "tinytorch/optim/trainer.h"
@@ -25,6 +26,20 @@ class RunFolder {
   // The newest checkpoint, or empty. The best one (lowest evaluation loss): IoError when none.
   std::string last_checkpoint() const;
   std::string best_checkpoint() const;
+
+  // Held by the process that trains here. IoError when another one does. Where the file system has
+  // no locks, it holds none.
+  class Lock {
+   public:
+    explicit Lock(int fd) : fd_(fd) {}
+    Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    ~Lock();
+
+   private:
+    friend class RunFolder;
+    int fd_;
+  };
+  Lock lock() const;
 
   // Removes the folder if create() made it and nothing has been written: the experiment was
   // refused.

@@ -183,9 +183,15 @@ struct Capture {
 
 void run_hooks(Node* node) {
   for (auto& [output, hook] : node->hooks) {
-    if (!node->grads[static_cast<int>(output)].defined()) continue;
-    Tensor changed = hook(node->grads[static_cast<int>(output)]);
-    if (changed.defined()) node->grads[static_cast<int>(output)] = std::move(changed);
+    Tensor& gradient = node->grads[static_cast<int>(output)];
+    if (!gradient.defined()) continue;
+    Tensor changed = hook(gradient);
+    if (!changed.defined()) continue;
+    if (changed.shape() != gradient.shape() || changed.dtype() != gradient.dtype())
+      raise<ShapeError>("a hook was given a gradient {} {} and gave {} {}; both must be the same.",
+                        dtype_name(gradient.dtype()), gradient.shape().str(),
+                        dtype_name(changed.dtype()), changed.shape().str());
+    gradient = std::move(changed);
   }
 }
 
@@ -314,7 +320,7 @@ Tensor root_gradient(const Tensor& root, const Tensor& given) {
     if (given.shape() != root.shape())
       raise<ShapeError>("backward: gradient {} does not fit the tensor {}.", given.shape().str(),
                         root.shape().str());
-    return given;
+    return given.to(root.dtype());
   }
   if (root.numel() != 1)
     raise<GradError>(
@@ -350,10 +356,11 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   starts.reserve(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i)
     starts.push_back(root_gradient(outputs[i], i < gradients.size() ? gradients[i] : Tensor()));
-  std::vector<Node*> roots;
+  std::vector<Node*> roots;  // all of them before the first gets a gradient that would stay there
+  roots.reserve(outputs.size());
+  for (const Tensor& output : outputs) roots.push_back(GraphAccess::gradient_node(output));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    roots.push_back(GraphAccess::gradient_node(outputs[i]));
-    add_gradient(roots.back()->grads[static_cast<int>(outputs[i].base()->output_nr)], starts[i],
+    add_gradient(roots[i]->grads[static_cast<int>(outputs[i].base()->output_nr)], starts[i],
                  create_graph);
   }
   run_captures(roots, retain_graph || create_graph, create_graph, captures);

@@ -15,11 +15,12 @@ class Error : public std::exception {
   const char* what() const noexcept override { return text_.c_str(); }
 
   // Adds where in a network the operation ran: "linear: ..." becomes "linear (fc1): ...", then
-  // "linear (encoder.fc1): ..." one module further out.
+  // "linear (encoder.fc1): ..." one module further out. A text that names no operation stays.
   void add_module(const std::string& name) {
     if (at_ == 0) {
-      at_ = text_.find(':');
-      if (at_ == std::string::npos) at_ = text_.size();
+      const size_t colon = text_.find_first_of(":.,'");
+      if (colon == std::string::npos || text_[colon] != ':') return;
+      at_ = colon;
       text_.insert(at_, " ()");
       at_ += 2;
       text_.insert(at_, name);

@@ -27,7 +27,7 @@ namespace {
 constexpr double kSmallWorkNs = 3e3;       // less than this runs on the caller, without the pool
 constexpr double kWakeNs = 1e5;            // work that pays for waking a parked helper
 constexpr double kMostWakeNs = 2e7;        // the same while other processes keep the CPUs busy
-constexpr int64_t kPreemptedNs = 500'000;  // no chunk takes that long: its thread lost its CPU
+constexpr int64_t kPreemptedNs = 500'000;  // waiting so long beyond two chunks: a CPU was lost
 constexpr int64_t kSpinNs = 50'000;        // how long a thread polls before it parks
 constexpr int64_t kMaxUnits = 0xffff;      // what the 16-bit ends of a range can count
 constexpr int kMaxThreads = 1024;
@@ -36,6 +36,7 @@ using Clock = std::chrono::steady_clock;
 
 thread_local constinit int t_index = 0;
 thread_local constinit bool t_in_region = false;
+thread_local constinit bool t_down = false;  // the direction of its last alternating call
 
 // Polls until done() or until kSpinNs have passed; the clock is read now and then only.
 template <class Done>
@@ -88,10 +89,13 @@ class InRegion {
   const bool before_;
 };
 
-void run_serially(int64_t count, const ChunkFn& fn) {
+void run_serially(int64_t count, const ChunkFn& fn, bool down) {
   const InRegion region;
   FirstError errors;
-  errors.run(fn, 0, count);
+  if (down)
+    for (int64_t c = count; c-- > 0;) errors.run(fn, c, c + 1);
+  else
+    errors.run(fn, 0, count);
   if (errors.error) std::rethrow_exception(errors.error);
 }
 
@@ -126,7 +130,7 @@ class Pool {
   explicit Pool(int threads, bool spin);
   ~Pool();
   int threads() const { return threads_; }
-  void run(int64_t count, double total_ns, const ChunkFn& fn);
+  void run(int64_t count, double total_ns, const ChunkFn& fn, bool down);
   Pool* abandoned = nullptr;  // the parent process's pool, kept reachable after a fork
 
  private:
@@ -138,8 +142,10 @@ class Pool {
 
   struct Job {
     ChunkFn fn;
-    int64_t count, chunks_per_unit;
+    int64_t count, units, owners, chunks_per_unit;
+    bool down;  // each range from its end on
     FirstError* errors;
+    int64_t first_unit(int64_t owner) const { return owner * units / owners; }
   };
 
   int threads_;
@@ -213,8 +219,9 @@ void Pool::work(uint32_t generation, int index) {
   for (int i = 0; i < threads_; ++i) {
     const int owner = index + i < threads_ ? index + i : index + i - threads_;
     for (;;) {
-      const int64_t unit = ranges_[static_cast<size_t>(owner)].take(generation, i == 0);
+      int64_t unit = ranges_[static_cast<size_t>(owner)].take(generation, i == 0);
       if (unit < 0) break;
+      if (job_.down) unit = job_.first_unit(owner) + job_.first_unit(owner + 1) - 1 - unit;
       const int64_t begin = unit * job_.chunks_per_unit;
       job_.errors->run(job_.fn, begin, std::min(begin + job_.chunks_per_unit, job_.count));
       ++done;
@@ -241,20 +248,20 @@ int Pool::helpers_to_wake(double total_ns) {
   return static_cast<int>(std::min<double>(parked, worth));
 }
 
-void Pool::run(int64_t count, double total_ns, const ChunkFn& fn) {
+void Pool::run(int64_t count, double total_ns, const ChunkFn& fn, bool down) {
   const int wake = helpers_to_wake(total_ns);
   if (wake == 0 && parked_.load(std::memory_order_relaxed) == threads_ - 1)
-    return run_serially(count, fn);
+    return run_serially(count, fn, down);
 
   FirstError errors;
   const int64_t per_unit = (count + kMaxUnits - 1) / kMaxUnits;
   const int64_t units = (count + per_unit - 1) / per_unit;
-  job_ = {fn, count, per_unit, &errors};
+  const int64_t owners = std::min<int64_t>(threads_, units);
+  job_ = {fn, count, units, owners, per_unit, down, &errors};
   remaining_.store(static_cast<uint32_t>(units), std::memory_order_relaxed);
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
-  const int64_t owners = std::min<int64_t>(threads_, units);
   for (int64_t t = 0; t < owners; ++t)
-    ranges_[static_cast<size_t>(t)].fill(generation, t * units / owners, (t + 1) * units / owners);
+    ranges_[static_cast<size_t>(t)].fill(generation, job_.first_unit(t), job_.first_unit(t + 1));
   // Sequentially consistent, as is the helpers' parked_.fetch_add: a helper that parks now either
   // is seen below or sees this generation and does not sleep.
   generation_.store(generation);
@@ -263,7 +270,8 @@ void Pool::run(int64_t count, double total_ns, const ChunkFn& fn) {
   const InRegion region;
   work(generation, 0);
   const int64_t parked_ns = wait_until_done();
-  if (parked_ns > kPreemptedNs)
+  const double chunk_ns = total_ns / static_cast<double>(count);
+  if (static_cast<double>(parked_ns - kPreemptedNs) > 2 * chunk_ns)
     wake_ns_ = std::min(4 * wake_ns_, kMostWakeNs);
   else if (wake > 0)
     wake_ns_ = std::max(wake_ns_ / 4, kWakeNs);
@@ -379,13 +387,15 @@ bool in_parallel_region() {
   return t_in_region;
 }
 
-void run_chunks(int64_t count, double total_ns, ChunkFn fn) {
+void run_chunks(int64_t count, double total_ns, ChunkFn fn, Order order) {
   if (count <= 0) return;
   if (count == 1) return fn(0);
-  if (total_ns < kSmallWorkNs || t_in_region || num_threads() == 1) return run_serially(count, fn);
+  if (total_ns < kSmallWorkNs || t_in_region) return run_serially(count, fn, false);
+  const bool down = order == Order::kAlternating && (t_down = !t_down);
+  if (num_threads() == 1) return run_serially(count, fn, down);
   const Lease lease;
-  if (!lease) return run_serially(count, fn);
-  started_pool().run(count, total_ns, fn);
+  if (!lease) return run_serially(count, fn, down);
+  started_pool().run(count, total_ns, fn, down);
 }
 
 int64_t chunk_length(int64_t n, double item_ns) {

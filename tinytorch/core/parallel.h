@@ -31,15 +31,19 @@ class ChunkFn {
   void (*call_)(void*, int64_t) = nullptr;
 };
 
+// How a thread goes through its chunks. kAlternating: in the direction against that of the last
+// such call, so that a pass begins with what the pass before it left in the caches.
+enum class Order { kUp, kAlternating };
+
 // Runs fn(chunk) once for each chunk in [0, count). `total_ns` estimates the whole work on one
 // thread: work under a few microseconds runs on the caller; a parked helper is woken only for work
 // worth the wake-up. Returns when all chunks are done. Nested calls run serially on the caller.
 // When chunks throw, the exception of the lowest chunk reaches the caller after all have ended.
-void run_chunks(int64_t count, double total_ns, ChunkFn fn);
+void run_chunks(int64_t count, double total_ns, ChunkFn fn, Order order = Order::kUp);
 
 template <class F>
-void parallel_tasks(int64_t count, double total_ns, F&& fn) {
-  run_chunks(count, total_ns, ChunkFn(fn));
+void parallel_tasks(int64_t count, double total_ns, F&& fn, Order order = Order::kUp) {
+  run_chunks(count, total_ns, ChunkFn(fn), order);
 }
 
 // Chunk length for n items of item_ns each: at most 200 us, at least about 4 us of work, a multiple
@@ -47,7 +51,7 @@ void parallel_tasks(int64_t count, double total_ns, F&& fn) {
 // chunk (kernels/rows.h cuts those). Depends on n and item_ns only.
 int64_t chunk_length(int64_t n, double item_ns);
 
-// Runs fn(begin, end) over [0, n) in chunks of chunk_length(n, item_ns).
+// Runs fn(begin, end) over [0, n) in chunks of chunk_length(n, item_ns), in alternating order.
 template <class F>
 void parallel_for(int64_t n, double item_ns, F&& fn) {
   if (n <= 0) return;
@@ -57,7 +61,8 @@ void parallel_for(int64_t n, double item_ns, F&& fn) {
     const int64_t begin = chunk * length;
     fn(begin, begin + length < n ? begin + length : n);
   };
-  run_chunks((n + length - 1) / length, item_ns * static_cast<double>(n), ChunkFn(body));
+  run_chunks((n + length - 1) / length, item_ns * static_cast<double>(n), ChunkFn(body),
+             Order::kAlternating);
 }
 
 // Scratch memory of the calling thread, 64-byte aligned, kept for its next use; contents undefined.

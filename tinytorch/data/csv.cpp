@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "tinytorch/core/format.h"
 #include "tinytorch/data/file.h"
@@ -51,6 +52,8 @@ class Parser {
   void line(std::string_view text) {
     ++line_;
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+    if (text.find('\r') != text.npos)
+      raise<IoError>("{}:{}: found CR alone, expected lines that end in LF or CRLF.", name_, line_);
     if (trim(text).empty()) return;
     split(text, options_.delimiter, fields_);
     if (width_ == 0) {
@@ -63,8 +66,15 @@ class Parser {
     for (const Field& f : fields_) {
       double value = 0;
       if (!parse_number(f.text, value))
-        raise<IoError>("{}:{}:{}: found {}, expected a number.", name_, line_, f.column,
-                       printable(f.text));
+        raise<IoError>("{}:{}:{}: found {}, expected a number.{}", name_, line_, f.column,
+                       printable(f.text),
+                       values_.size() < width_ && columns_.empty()
+                           ? " Hint: CsvOptions::header for names that look like numbers."
+                           : "");
+      if (options_.dtype == DType::kF32 && std::isfinite(value) &&
+          !std::isfinite(static_cast<float>(value)))
+        raise<IoError>("{}:{}:{}: found {}, which f32 cannot hold. Hint: dtype f64.", name_, line_,
+                       f.column, printable(f.text));
       values_.push_back(value);
     }
   }
@@ -77,10 +87,13 @@ class Parser {
   }
 
  private:
+  // A line with some numbers is more likely a row with a mistake.
   bool is_header() {
     double ignored;
-    const bool names = std::any_of(fields_.begin(), fields_.end(),
-                                   [&](const Field& f) { return !parse_number(f.text, ignored); });
+    const bool names =
+        options_.header.value_or(std::none_of(fields_.begin(), fields_.end(), [&](const Field& f) {
+          return parse_number(f.text, ignored);
+        }));
     if (names)
       for (const Field& f : fields_) columns_.emplace_back(f.text);
     return names;

@@ -84,11 +84,11 @@ struct BatchNormArgs {
   double momentum = 0.1;
 };
 
-// With h = (x - mean) rstd and d = dy where y > 0 (relu) or everywhere:
+// With h = (x - mean) rstd and d = dy but 0 where y <= 0 (relu), or dy everywhere:
 //   dbeta[c] = sum d,   dgamma[c] = sum d h,   dresidual = d
 //   dx = gamma rstd (d - dbeta/m - h dgamma/m)   in training, gamma rstd d otherwise
 // dx, dgamma, dbeta, dresidual: overwritten; each may be nullptr. y is the forward's output, read
-// only when relu is set; without a residual it may be nullptr: y > 0 is then found again from x,
+// only when relu is set; without a residual it may be nullptr: y <= 0 is then found again from x,
 // gamma and beta, which spares reading y twice. dx may be dy, dresidual may be dy, but not both.
 template <class T>
 struct BatchNormGradArgs {

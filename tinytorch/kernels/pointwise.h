@@ -53,7 +53,7 @@ template <class T>
 void relu_row(char* const* data, const int64_t* step, int64_t n, const void* params);  // max(a, 0)
 template <class T>
 void exp_row(char* const* data, const int64_t* step, int64_t n, const void* params);  // e^a
-template <class T>  // operands g, y: g where y > 0, else 0
+template <class T>  // operands g, y: 0 where y <= 0, else g
 void relu_grad_row(char* const* data, const int64_t* step, int64_t n, const void* params);
 }  // namespace loops
 

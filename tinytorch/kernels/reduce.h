@@ -25,7 +25,7 @@ struct ReduceArgs {
 // threads and instruction sets change no bit. With inner = 1: blocks of 16,384 along r; in a block
 // element r belongs to lane r mod 64, and lanes fold in halves (l with l + 32, then 16, 8, 4, 2,
 // 1). With inner > 1: blocks of 256 along r; in a block element r belongs to chain r mod 4, folded
-// as (c0 + c2) + (c1 + c3). Blocks are added in order. The loops add along r, in double.
+// as (c0 + c2) + (c1 + c3). Blocks are added in order, in double. The loops add along r, in double.
 extern Kernel<void(const ReduceArgs<float>&)> sum_f32;  // "sum"
 extern Kernel<void(const ReduceArgs<float>&)> max_f32;  // "max"
 extern Kernel<void(const ReduceArgs<float>&)> sum_squared_deviation_f32;

@@ -21,6 +21,8 @@ std::string environment_choice(const char* op) {
     if (eq == std::string::npos)
       raise<ConfigError>("TINYTORCH_KERNELS: '{}' is not OPERATION=VARIANT.", item);
     const std::string key = item.substr(0, eq);
+    if (key != "all" && !find_kernel(key))
+      raise<ConfigError>("TINYTORCH_KERNELS: there is no operation '{}'. See: tito kernels", key);
     if (key == op || key == "all") found = item.substr(eq + 1);
     list = end ? end + 1 : nullptr;
   }

@@ -25,10 +25,12 @@ void parallel_rows(int64_t rows, double row_ns, F&& fn) {
   count = std::clamp<int64_t>(count, 1, rows);
   if (count == 1) return fn(int64_t{0}, rows);
   const int64_t length = (rows + count - 1) / count;
-  parallel_tasks((rows + length - 1) / length, total_ns, [&](int64_t chunk) {
-    const int64_t begin = chunk * length;
-    fn(begin, std::min(begin + length, rows));
-  });
+  parallel_tasks((rows + length - 1) / length, total_ns,
+                 [&](int64_t chunk) {
+                   const int64_t begin = chunk * length;
+                   fn(begin, std::min(begin + length, rows));
+                 },
+                 Order::kAlternating);
 }
 
 }  // namespace tinytorch::kernels

@@ -66,7 +66,11 @@ void Module::to(DType dtype) {
   const NoGrad no_grad;
   for (auto& [name, tensor] : state_dict()) {
     Tensor t = tensor;
-    if (is_floating(t.dtype())) t.set_data(t.to(dtype));
+    if (!is_floating(t.dtype())) continue;
+    const Tensor grad = t.grad();
+    if (grad.defined()) t.set_grad(Tensor());
+    t.set_data(t.to(dtype));
+    if (grad.defined()) t.set_grad(grad.to(dtype));
   }
 }
 

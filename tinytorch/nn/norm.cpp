@@ -16,9 +16,10 @@ BatchNorm2d::BatchNorm2d(int64_t channels, double eps, double momentum)
 Tensor BatchNorm2d::forward(const Tensor& x, const Tensor& residual, Fused activation) {
   if (x.dim() != 4)
     raise<ShapeError>("BatchNorm2d: input {} must be (n, c, h, w).", x.shape().str());
+  const Tensor y = batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_,
+                              eps_, residual, activation);
   if (training()) ++*num_batches_tracked.data<int64_t>();
-  return batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_, eps_,
-                    residual, activation);
+  return y;
 }
 
 LayerNorm::LayerNorm(const Shape& normalized_shape, double eps, bool with_bias) : eps_(eps) {

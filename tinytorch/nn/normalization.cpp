@@ -18,8 +18,10 @@ Tensor BatchNorm1d::forward(const Tensor& x) {
   if (x.dim() != 2 && x.dim() != 3)
     raise<ShapeError>("BatchNorm1d: input {} must be (n, features) or (n, features, length).",
                       x.shape().str());
+  const Tensor y =
+      batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_, eps_);
   if (training()) ++*num_batches_tracked.data<int64_t>();
-  return batch_norm(x, running_mean, running_var, weight, bias, training(), momentum_, eps_);
+  return y;
 }
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps, bool affine)

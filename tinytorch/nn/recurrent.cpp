@@ -16,6 +16,8 @@ Recurrent::Recurrent(int64_t input_size, int64_t hidden_size, int64_t gates,
         "a recurrent layer's input_size {}, hidden_size {} and num_layers {} must be "
         "positive.",
         input_size, hidden_size, options.num_layers);
+  if (!(options.dropout >= 0 && options.dropout <= 1))
+    raise<ConfigError>("a recurrent layer's dropout {} is no probability.", options.dropout);
   const int64_t directions = options.bidirectional ? 2 : 1, rows = gates * hidden_size;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden_size));
   for (int64_t layer = 0; layer < options.num_layers; ++layer)

@@ -196,7 +196,14 @@ void record_equal_sum(Tensor& out, const Tensor& a, const Tensor& b) {
       Formula::kComposed);
 }
 
+void check_alpha(const char* op, const Tensor& a, const Tensor& b, double alpha) {
+  if (alpha != std::floor(alpha) && !is_floating(result_type(a, b)))
+    raise<DTypeError>("{}: alpha {} is no whole number, {} and {} are.", op, alpha, describe(a),
+                      describe(b));
+}
+
 Tensor add_scaled(const char* name, const Tensor& a, const Tensor& b, double alpha) {
+  if (alpha != 1) check_alpha(name, a, b, alpha);
   const PointwiseRows& rows = alpha == 1 ? kAdd : alpha == -1 ? kSub : kAddScaled;
   const FormulaNumbers params{alpha};
   Tensor out = run_binary(name, rows, a, b, &params);
@@ -349,6 +356,7 @@ Tensor& Tensor::add_(const Tensor& o, Scalar alpha) {
   const bool recording = needs_grad(*this, o);
   if (recording) begin_recorded_write(*this, o, "add_");
   const Tensor before = recording ? *this : Tensor();
+  if (alpha.value != 1) check_alpha("add_", *this, o, alpha.value);
   const FormulaNumbers params{alpha.value};
   alpha.value == 1 ? apply_in_place(*this, "add_", kAdd, o)
                    : apply_in_place(*this, "add_", kAddScaled, o, &params);

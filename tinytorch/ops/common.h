@@ -21,6 +21,11 @@ inline std::string describe(const Tensor& t) {  // "f32 [2, 3]", as errors name 
                     dtype_name(dtype));
 }
 
+inline void check_label_smoothing(double smoothing) {
+  if (!(smoothing >= 0 && smoothing <= 1))
+    raise<ConfigError>("cross_entropy: label_smoothing {} must be from 0 to 1.", smoothing);
+}
+
 // Calls fn(float{}) or fn(double{}).
 template <class Fn>
 void with_float(DType dtype, const char* op, Fn fn) {

@@ -108,6 +108,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const Tensor& target, Reduction 
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, Reduction reduction,
                      int64_t ignore_index, double label_smoothing) {
+  check_label_smoothing(label_smoothing);
   if (is_floating(target.dtype()) && target.shape() == logits.shape())  // probabilities
     return cross_entropy(logits, target, Tensor(), ignore_index, reduction, label_smoothing);
   if (target.dtype() != DType::kI64)

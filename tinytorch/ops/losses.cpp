@@ -124,7 +124,8 @@ Tensor label_cross_entropy(const Tensor& logits, const Tensor& target, const Ten
   if (smoothing > 0) {  // towards each class alike, by its weight
     const Tensor over_classes = sum(logs * by_class(weight, logits), std::vector<int64_t>{1});
     const double share = smoothing / static_cast<double>(logits.shape()[1]);
-    each = each * (1 - smoothing) - over_classes * labels.kept.to(logits.dtype()) * share;
+    const Tensor counted = where(labels.kept, over_classes, zeros({}, logits.dtype()));
+    each = each * (1 - smoothing) - counted * share;
   }
   return reduction == Reduction::kMean ? sum(each) / sum(w) : reduced(each, reduction);
 }
@@ -133,6 +134,7 @@ Tensor label_cross_entropy(const Tensor& logits, const Tensor& target, const Ten
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight,
                      int64_t ignore_index, Reduction reduction, double label_smoothing) {
+  check_label_smoothing(label_smoothing);
   const bool probabilities = is_floating(target.dtype()) && target.shape() == logits.shape();
   if (!weight.defined() && !probabilities)  // the kernel
     return cross_entropy(logits, target, reduction, ignore_index, label_smoothing);

@@ -203,8 +203,11 @@ void record_shared(const char* op, Tensor& out, const Tensor& x, const DimList& 
         const auto whole = [&](const Tensor& reduced) {
           return gradients::sum(reduced, in.shape(), dims.span(), keepdim);
         };
-        const Tensor hit = eq(in, whole(y.get(c))).to(in.dtype());
-        c.set(0, hit * whole(g / reduce_sum(hit, dims, keepdim)));
+        // The elements that equal the result share its gradient; a NaN counts as equal to a NaN.
+        const Tensor best = whole(y.get(c));
+        const Tensor hit = where(eq(best, best), eq(in, best), ne(in, in));
+        const Tensor count = reduce_sum(hit.to(in.dtype()), dims, keepdim);
+        c.set(0, where(hit, whole(g / count), scalar_tensor(0, g.dtype())));
       },
       Formula::kComposed);
 }
@@ -215,6 +218,8 @@ Tensor sum(const Tensor& x, std::span<const int64_t> dims, bool keepdim) {
 
 Tensor mean(const Tensor& x, std::span<const int64_t> dims, bool keepdim) {
   require_floating(x, "mean");
+  if (x.dtype() == DType::kBF16)  // rounded once
+    return mean(x.to(DType::kF32), dims, keepdim).to(DType::kBF16);
   const DimList list = resolve_dims(x, dims, "mean");
   return sum_dims(x, list, keepdim) / Scalar(static_cast<double>(count_of(x, list)));
 }

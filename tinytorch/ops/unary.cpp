@@ -89,7 +89,7 @@ struct Relu {  // saves y; a NaN stays
   }
   template <class V>
   static V bwd(V g, V y) {
-    return where(y > V(0), g, V(0));
+    return where(y <= V(0), V(0), g);
   }
 };
 struct Silu {  // x sigmoid(x)
@@ -419,7 +419,7 @@ const OpInfo kTable[] = {
      samples<tanh>, cost<15>},
     {"sigmoid", "sigmoid(x)", "1 / (1 + e^-x)", "g y (1 - y)", "its output", "pointwise",
      samples<sigmoid>, cost<12>},
-    {"relu", "relu(x)", "max(x, 0)", "g where y > 0, else 0", "its output", "pointwise",
+    {"relu", "relu(x)", "max(x, 0)", "0 where y <= 0, else g", "its output", "pointwise",
      relu_samples, cost<1>},
     {"gelu", "gelu(x, form)", "x Phi(x), exactly or by tanh", "g (Phi(x) + x phi(x))", "x",
      "pointwise", gelu_samples, cost<20>},

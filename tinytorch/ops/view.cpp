@@ -164,7 +164,7 @@ Tensor Tensor::narrow(int64_t dimension, int64_t start, int64_t length) const {
   const int d = normalize_dim(dimension, dim(), "narrow");
   if (dim() == 0) raise<IndexError>("narrow: a scalar has no dimension to cut.");
   const int64_t n = shape()[d], from = start < 0 ? start + n : start;
-  if (from < 0 || length < 0 || from + length > n)
+  if (from < 0 || from > n || length < 0 || length > n - from)
     raise<IndexError>("narrow: start {} and length {} leave dim {} of {}.", start, length, d,
                       shape().str());
   return strided_narrow("narrow", *this, {d, from, length, 1});
@@ -177,7 +177,8 @@ Tensor Tensor::slice(int64_t dimension, int64_t start, int64_t end, int64_t step
   const int64_t n = shape()[d];
   const int64_t from = std::clamp<int64_t>(start < 0 ? start + n : start, 0, n);
   const int64_t to = std::clamp<int64_t>(end < 0 ? end + n : end, from, n);
-  return strided_narrow("slice", *this, {d, from, (to - from + step - 1) / step, step});
+  return strided_narrow("slice", *this,
+                        {d, from, to > from ? (to - from - 1) / step + 1 : 0, step});
 }
 
 Tensor Tensor::select(int64_t dimension, int64_t index) const {
@@ -204,6 +205,10 @@ Tensor Tensor::expand(const Shape& asked) const {
   }
   if (to.rank() == 0 && dim() > 0)
     raise<ShapeError>("expand: {} does not expand to a scalar.", shape().str());
+  int64_t count = 1;
+  for (int i = 0; i < to.rank(); ++i)
+    if (__builtin_mul_overflow(count, to[i], &count))
+      raise<ShapeError>("expand: shape {} has too many elements.", to.str());
   Tensor out = alias(*this, expand_layout(layout(), to));
   if (needs_grad(*this))
     set_gradient(

@@ -203,11 +203,20 @@ Progress load_checkpoint(const std::string& checkpoint, nn::Module& model, Optim
   const State state(checkpoint);
   const Progress progress = progress_of(state);
   const data::TensorFile weights = read_checked(checkpoint, kModelFile, state);
-  if (optimizer) {
-    const data::TensorFile moments = read_checked(checkpoint, kOptimizerFile, state);
-    optimizer->load_state(moments.tensors, state.wholes("/optimizer/steps"));
+  if (!optimizer) {
+    model.load_state_dict(weights.tensors);
+    return progress;
   }
-  model.load_state_dict(weights.tensors);
+  const data::TensorFile moments = read_checked(checkpoint, kOptimizerFile, state);
+  const auto before = optimizer->state_tensors();
+  const std::vector<int64_t> steps_before = optimizer->steps();
+  optimizer->load_state(moments.tensors, state.wholes("/optimizer/steps"));
+  try {
+    model.load_state_dict(weights.tensors);
+  } catch (...) {  // each takes all or nothing; both together do so too
+    optimizer->load_state(before, steps_before);
+    throw;
+  }
   return progress;
 }
 

@@ -28,6 +28,9 @@ struct Rows {
     if (out.dim() == 3) logits = out.reshape({out.size(0) * out.size(1), out.size(2)});
     if (y.dim() == 2) target = y.reshape({y.numel()});
   }
+  // The targets that the loss does not leave out.
+  int64_t counted() const { return sum(ne(target, full({}, kIgnored, DType::kI64))).item_as_int(); }
+  static constexpr int64_t kIgnored = -100;  // cross_entropy's ignore_index
 };
 
 // What a loss that is no number means for the user.
@@ -58,11 +61,12 @@ EvalReport evaluate(nn::Module& model, DataLoader& loader) {
   loader.set_state({loader.state().seed, 0, 0});
   for (const Batch& batch : loader) {
     const Rows rows(session(batch.x), batch.y);
-    const int64_t n = rows.target.numel();
+    const int64_t n = rows.counted();
+    report.samples += batch.size();
+    if (n == 0) continue;
     loss += cross_entropy(rows.logits, rows.target).item() * static_cast<double>(n);
     right += sum(eq(argmax(rows.logits, -1), rows.target)).item_as_int();
     targets += n;
-    report.samples += batch.size();
   }
   if (targets > 0) {
     report.loss = loss / static_cast<double>(targets);
@@ -126,21 +130,21 @@ void Trainer::resume(const std::string& checkpoint) {
   saved_step_ = progress_.step;
 }
 
-// `weighted`: the gradients are those of the sum over the samples, not of the mean.
-double Trainer::loss_and_gradient(const Batch& batch, bool weighted) {
+// With `counted`: loss and gradients are those of the sum over the targets, not of the mean, and
+// it grows by their number.
+double Trainer::loss_and_gradient(const Batch& batch, int64_t* counted) {
   std::optional<MixedPrecision> mixed;
   if (options_.mixed_precision) mixed.emplace();
   std::optional<WinogradConvolutions> winograd;
   if (options_.winograd) winograd.emplace();
   const Rows rows(model_(batch.x), batch.y);
-  Tensor loss = cross_entropy(rows.logits, rows.target);
+  const Tensor loss =
+      cross_entropy(rows.logits, rows.target, counted ? Reduction::kSum : Reduction::kMean);
   const double value = loss.item();
   if (!std::isfinite(value))
     raise<Error>("training: the loss of step {} is {}. {}", progress_.step + 1, value, kDiverged);
-  if (weighted)
-    (loss * static_cast<double>(batch.size())).backward();
-  else
-    loss.backward();
+  loss.backward();
+  if (counted) *counted += rows.counted();
   return value;
 }
 
@@ -148,16 +152,16 @@ double Trainer::step(const Batch& first, int64_t& samples) {
   optimizer_.zero_grad();
   samples = first.size();
   const bool alone = options_.accumulate == 1;
-  double loss = loss_and_gradient(first, !alone);
+  int64_t counted = 0;
+  double loss = loss_and_gradient(first, alone ? nullptr : &counted);
   if (!alone) {
-    loss *= static_cast<double>(samples);
     for (int64_t i = 1; i < options_.accumulate && train_.state().batch < train_.batches(); ++i) {
       const Batch& batch = *train_.next();
-      loss += loss_and_gradient(batch, true) * static_cast<double>(batch.size());
+      loss += loss_and_gradient(batch, &counted);
       samples += batch.size();
     }
-    loss /= static_cast<double>(samples);
-    scale_grads(optimizer_.parameters(), 1 / static_cast<double>(samples));
+    loss /= static_cast<double>(counted);
+    scale_grads(optimizer_.parameters(), 1 / static_cast<double>(counted));
   }
   if (options_.clip_value > 0) clip_grad_value(optimizer_.parameters(), options_.clip_value);
   if (options_.clip_norm > 0) clip_grad_norm(optimizer_.parameters(), options_.clip_norm);

@@ -82,7 +82,7 @@ class Trainer {
   // Forward and backward of this batch and of those that are accumulated with it, then the update;
   // the mean loss and the number of samples.
   double step(const Batch& batch, int64_t& samples);
-  double loss_and_gradient(const Batch& batch, bool weighted);
+  double loss_and_gradient(const Batch& batch, int64_t* counted);
   void finish_step(int64_t samples, double loss, double lr, double seconds);
   void measure();       // sets last_eval_
   void evaluate_now();  // and what follows from it: the plateau, the best, a checkpoint

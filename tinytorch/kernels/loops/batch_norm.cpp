@@ -93,7 +93,7 @@ void batch_norm_grad(const BatchNormGradArgs<T>& a) {
       const auto masked = [&](int64_t at) {
         if (!a.relu) return a.dy[at];
         const double y = a.y ? a.y[at] : (a.x[at] - mean) * rstd * gamma + beta;
-        return y > 0 ? a.dy[at] : T(0);
+        return y <= 0 ? T(0) : a.dy[at];
       };
       double dgamma = 0, dbeta = 0;
       walk.each(c, [&](int64_t at) {

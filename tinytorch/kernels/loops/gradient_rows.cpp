@@ -11,15 +11,16 @@ namespace tinytorch::kernels::loops {
 // tito:begin 4.0
 // tito:end 4.0
 
-// dx[i] = g[i] where y[i] > 0, else 0; y is the output of ReLU. Element i of operand j lies at
-// data[j] + i * step[j], in bytes: operand 0 is dx, 1 is g, 2 is y. dx may be g.
+// dx[i] = 0 where y[i] <= 0, else g[i]: a NaN lets it through. y is the output of ReLU. Element i
+// of operand j lies at data[j] + i * step[j], in bytes: operand 0 is dx, 1 is g, 2 is y. dx may be
+// g.
 template <class T>
 void relu_grad_row(char* const* data, const int64_t* step, int64_t n, const void* /*params*/) {
   // tito:begin 4.9a
   for (int64_t i = 0; i < n; ++i) {
     const T g = *reinterpret_cast<const T*>(data[1] + i * step[1]);
     const T y = *reinterpret_cast<const T*>(data[2] + i * step[2]);
-    *reinterpret_cast<T*>(data[0] + i * step[0]) = y > 0 ? g : T(0);
+    *reinterpret_cast<T*>(data[0] + i * step[0]) = y <= 0 ? T(0) : g;
   }
   // tito:end 4.9a
 }

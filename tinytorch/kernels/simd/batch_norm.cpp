@@ -112,7 +112,7 @@ struct MaskedGrad {
     const F d = io.load(dy + at);
     if (kMask == Relu::kNone) return d;
     const F value = kMask == Relu::kOutput ? io.load(y + at) : normal(x, mean, scale, beta);
-    return hn::IfThenElseZero((value > F(0)).m, d.v);
+    return hn::IfThenZeroElse((value <= F(0)).m, d.v);
   }
 };
 

@@ -36,7 +36,7 @@ struct Target {
   Isa isa;
   int64_t bits;  // 0: not compiled in
 };
-// AVX3_DL is a superset that this build does not compile: its machines run the AVX3 code.
+// Supersets such as AVX3_DL are not compiled: their machines run the AVX3 code.
 constexpr Target kTargets[] = {
     {"avx512", Isa::kAvx512, HWY_TARGETS& HWY_AVX3},
     {"avx2", Isa::kAvx2, HWY_TARGETS& HWY_AVX2},
@@ -49,9 +49,11 @@ void restrict_to(int64_t targets) {
   hwy::SetSupportedTargetsForTest(targets);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   const int64_t running = HWY_DYNAMIC_DISPATCH(probe)();
-  for (int i = 0; i < kIsaCount; ++i)
-    if (kTargets[i].bits & running)
-      chosen_isa.store(static_cast<int>(kTargets[i].isa), std::memory_order_relaxed);
+  for (const Target& target : kTargets)
+    if (target.bits & running)
+      return chosen_isa.store(static_cast<int>(target.isa), std::memory_order_relaxed);
+  raise<Error>("Highway runs its target {}, which the kernels were not written for.",
+               hwy::TargetName(running));
 }
 
 // The CPU's targets without a restriction, asked once.

@@ -33,6 +33,7 @@ constexpr int kRows = 4, kLanes = 1;
 #else
 constexpr int kRows = 12, kLanes = 4;
 #endif
+static_assert(kLanes == hn::MaxLanes(D()), "a target of Highway's that has no register tile yet");
 constexpr int kVecs = 2;
 constexpr int kCols = kVecs * kLanes;  // columns of a full tile: one panel of B
 

@@ -24,8 +24,9 @@ namespace tinytorch::kernels::HWY_NAMESPACE::bf16 {
 constexpr int64_t kSlabNumbers = 8 << 20;  // packed of B at a time, or of A for all tasks: 16 MB
 constexpr int64_t kOwnNumbers = 1 << 20;   // packed of A at a time by a task for itself
 constexpr int64_t kOwnRows = 256;          // likewise
-constexpr int64_t kMaxTasks = 8;           // divides evenly among 2, 4 and 8 threads
-constexpr int64_t kStripsAtOnce = 4;       // packed by one task: 4 cache lines in a row
+constexpr int64_t kMaxTasks =
+    8;  // divides evenly among 2, 4 and 8 threads; with more, two for each
+constexpr int64_t kStripsAtOnce = 4;  // packed by one task: 4 cache lines in a row
 
 // Rows [i0, i1) and columns [j0, j1) of C with their operands, packed.
 struct Packed {
@@ -108,7 +109,8 @@ template <Layout a_layout>
 void multiply_packed(const MatmulArgs<float>& args, Packed g) {
   const int64_t rows = ceil_div(args.m, kPair), cols = ceil_div(g.j1 - g.j0, kPair);
   const bool by_rows = rows >= cols || args.m * g.blocks * kDepth > kSlabNumbers;
-  const int64_t along = by_rows ? rows : cols, tasks = std::min(along, kMaxTasks);
+  const int64_t along = by_rows ? rows : cols,
+                tasks = std::min(along, std::max<int64_t>(kMaxTasks, 2 * num_threads()));
   if (!by_rows) g.a = pack<a_layout>(rows_of(args, 0, args.m), Scratch::kA);
   g.a_layout = a_layout, g.i0 = 0, g.i1 = args.m;
   const double ns = static_cast<double>(rows * cols * g.blocks) * (g.tiles ? 80 : 150);

@@ -171,8 +171,13 @@ void pack_weight(WeightFormat format, const float* w, int64_t w_step, int64_t n,
     auto* scales = reinterpret_cast<float*>(static_cast<char*>(packed) + padded(n) * k);
     for (int64_t j = 0; j < n; ++j) {
       float largest = 0;
-      for (int64_t p = 0; p < k; ++p) largest = std::max(largest, std::fabs(at(j, p)));
-      scales[j] = largest / 127;
+      bool finite = true;
+      for (int64_t p = 0; p < k; ++p) {
+        largest = std::max(largest, std::fabs(at(j, p)));
+        finite &= std::isfinite(at(j, p));
+      }
+      scales[j] =
+          finite ? largest / 127 : NAN;  // a row that eight bits cannot hold gives no number
     }
     fill_panels(static_cast<int8_t*>(packed), n, k, [&](int64_t j, int64_t p) {
       return scales[j] > 0 ? static_cast<int8_t>(std::lrintf(at(j, p) / scales[j])) : int8_t{0};

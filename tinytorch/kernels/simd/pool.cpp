@@ -166,7 +166,7 @@ HWY_INLINE hn::Vec<D> where_index(D d, const uint8_t* index, int64_t position, h
   return hn::IfThenElseZero(hn::RebindMask(d, hit), value);
 }
 
-// Rows 2i and 2i + 1 of dx, from row i of dy; where y is given, dy counts only where y > 0.
+// Rows 2i and 2i + 1 of dx, from row i of dy; where y is given, dy is left out where y <= 0.
 void max_grad_two_rows(const MaxPoolGradArgs<float>& args, const float* y, int64_t n, int64_t i) {
   const PoolGeometry& g = args.g;
   const int64_t c = g.c, pitch = g.w * c;

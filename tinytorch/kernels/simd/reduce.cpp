@@ -237,9 +237,9 @@ void sum_along_runs(const ReduceArgs<float>& v, const Terms& terms, float diviso
   parallel_tasks(v.outer * blocks, kItemNs * static_cast<double>(v.outer * v.count),
                  [&](int64_t t) { partial[t] = block_sum(t / blocks, t % blocks); });
   for (int64_t o = 0; o < v.outer; ++o) {
-    float total = partial[o * blocks];
-    for (int64_t b = 1; b < blocks; ++b) total += partial[o * blocks + b];
-    y[o] = total / divisor;
+    double total = 0;  // of many blocks: in float, a million rows would cost three digits
+    for (int64_t b = 0; b < blocks; ++b) total += static_cast<double>(partial[o * blocks + b]);
+    y[o] = static_cast<float>(total) / divisor;
   }
 }
 
@@ -265,10 +265,16 @@ void sum_down_columns(const ReduceArgs<float>& v, const Terms& terms, float divi
     parallel_for(v.inner, 0.1 * static_cast<double>(blocks), [&](int64_t begin, int64_t end) {
       const float* first = partial + o * blocks * v.inner;
       float* out = y + o * v.inner;
-      if (out != first) std::copy(first + begin, first + end, out + begin);
-      for (int64_t b = 1; b < blocks; ++b)
-        for (int64_t i = begin; i < end; ++i) out[i] += first[b * v.inner + i];
-      for (int64_t i = begin; i < end; ++i) out[i] /= divisor;
+      constexpr int64_t kAtOnce = 256;
+      double total[kAtOnce];
+      for (int64_t i0 = begin; i0 < end; i0 += kAtOnce) {
+        const int64_t width = std::min(kAtOnce, end - i0);
+        std::fill_n(total, width, 0.0);
+        for (int64_t b = 0; b < blocks; ++b)
+          for (int64_t i = 0; i < width; ++i)
+            total[i] += static_cast<double>(first[b * v.inner + i0 + i]);
+        for (int64_t i = 0; i < width; ++i) out[i0 + i] = static_cast<float>(total[i]) / divisor;
+      }
     });
   }
 }

@@ -100,23 +100,23 @@ struct Vec {
   friend HWY_INLINE Vec floor(Vec a) { return hn::Floor(a.v); }
   friend HWY_INLINE M is_nan(Vec a) { return hn::IsNaN(a.v); }
 
+  // Highway's targets without vectors: their Min and Max drop a NaN.
+  static constexpr bool kEmulated = HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128;
   // A NaN on either side wins, as in PyTorch. (x86: the instruction returns its second operand when
-  // there is a NaN; NEON's propagates by itself; Highway's SCALAR drops it.)
+  // there is a NaN; NEON's propagates by itself.)
   friend HWY_INLINE Vec max(Vec a, Vec b) {
-    return where(is_nan(a), a,
-                 HWY_TARGET == HWY_SCALAR ? where(a > b, a, b) : Vec(hn::Max(a.v, b.v)));
+    return where(is_nan(a), a, kEmulated ? where(a > b, a, b) : Vec(hn::Max(a.v, b.v)));
   }
   friend HWY_INLINE Vec min(Vec a, Vec b) {
-    return where(is_nan(a), a,
-                 HWY_TARGET == HWY_SCALAR ? where(a < b, a, b) : Vec(hn::Min(a.v, b.v)));
+    return where(is_nan(a), a, kEmulated ? where(a < b, a, b) : Vec(hn::Min(a.v, b.v)));
   }
   // No NaN in hi; a NaN x stays: it is always the second operand.
   friend HWY_INLINE Vec at_most(Vec x, Vec hi) {
-    return HWY_TARGET == HWY_SCALAR ? where(x > hi, hi, x) : Vec(hn::Min(hi.v, x.v));
+    return kEmulated ? where(x > hi, hi, x) : Vec(hn::Min(hi.v, x.v));
   }
   // lo <= hi, neither NaN; a NaN x stays.
   friend HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) {
-    if (HWY_TARGET == HWY_SCALAR) return where(x > hi, hi, where(x < lo, lo, x));
+    if (kEmulated) return where(x > hi, hi, where(x < lo, lo, x));
     return hn::Min(hi.v, hn::Max(lo.v, x.v));
   }
 };
