@@ -28,6 +28,7 @@ constexpr double kSmallWorkNs = 3e3;       // less than this runs on the caller,
 constexpr double kWakeNs = 1e5;            // work that pays for waking a parked helper
 constexpr double kMostWakeNs = 2e7;        // the same while other processes keep the CPUs busy
 constexpr int64_t kPreemptedNs = 500'000;  // waiting so long beyond two chunks: a CPU was lost
+constexpr double kTurningNs = 5e4;         // work that may leave its data in the caches in part
 constexpr int64_t kSpinNs = 50'000;        // how long a thread polls before it parks
 constexpr int64_t kMaxUnits = 0xffff;      // what the 16-bit ends of a range can count
 constexpr int kMaxThreads = 1024;
@@ -391,7 +392,8 @@ void run_chunks(int64_t count, double total_ns, ChunkFn fn, Order order) {
   if (count <= 0) return;
   if (count == 1) return fn(0);
   if (total_ns < kSmallWorkNs || t_in_region) return run_serially(count, fn, false);
-  const bool down = order == Order::kAlternating && (t_down = !t_down);
+  // What is shorter leaves the caches as they are.
+  const bool down = order == Order::kAlternating && total_ns > kTurningNs && (t_down = !t_down);
   if (num_threads() == 1) return run_serially(count, fn, down);
   const Lease lease;
   if (!lease) return run_serially(count, fn, down);
