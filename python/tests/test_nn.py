@@ -582,6 +582,57 @@ class AgainstTorch(TestCase):
             sb.step(loss)
             self.close(a.param_groups[0]["lr"], b.param_groups[0]["lr"], 1e-9)
 
+    def test_several_schedules_of_one_optimizer(self):
+        def warm_up(s, o):
+            return s.LambdaLR(o, lambda n: min(1, n / 5))
+
+        def cosine(s, o):
+            return s.CosineAnnealingLR(o, 10)
+
+        def above(s, o):
+            return s.CosineAnnealingLR(o, 10, eta_min=0.01)
+
+        def plateau(s, o):
+            return s.ReduceLROnPlateau(o, patience=1)
+
+        def halves(s, o):
+            return s.StepLR(o, 2, gamma=0.5)
+
+        def falling(s, o):
+            return s.ExponentialLR(o, 0.9)
+
+        def miles(s, o):
+            return s.MultiStepLR(o, [2, 5], gamma=0.3)
+
+        def cycle(s, o):
+            return s.OneCycleLR(o, 0.2, total_steps=20)
+
+        # Which of the schedules goes on at each step.
+        in_turn, together, crossed = "0" * 5 + "1" * 10, "01" * 9, "0110100110"
+        for first, second, turns in [
+            (warm_up, cosine, in_turn), (warm_up, above, in_turn), (warm_up, halves, in_turn),
+            (warm_up, plateau, in_turn), (cycle, falling, in_turn), (cosine, warm_up, in_turn),
+            (halves, falling, together), (above, miles, together), (miles, above, crossed),
+            (cosine, halves, together), (warm_up, falling, together), (falling, plateau, together),
+            (plateau, above, crossed), (falling, cycle, crossed),
+        ]:
+            rates, bases = [], []
+            for lib, param in ((optim, nn.Parameter(tt.ones(1))),
+                               (torch.optim, torch.nn.Parameter(torch.ones(1)))):
+                optimizer = lib.SGD([param], lr=0.1, momentum=0.9)
+                schedules = [make(lib.lr_scheduler, optimizer) for make in (first, second)]
+                seen = [optimizer.param_groups[0]["lr"]]
+                for turn in turns:
+                    optimizer.step()
+                    schedule = schedules[int(turn)]
+                    schedule.step(*[1.0] * (type(schedule).__name__ == "ReduceLROnPlateau"))
+                    seen.append(optimizer.param_groups[0]["lr"])
+                rates.append(seen)
+                bases.append(optimizer.param_groups[0].get("initial_lr"))
+            name = f"{first.__name__}, {second.__name__}"
+            np.testing.assert_allclose(rates[0], rates[1], rtol=1e-9, atol=1e-17, err_msg=name)
+            self.assertEqual(bases[0], bases[1], name)
+
     def test_functional(self):
         rng = np.random.default_rng(1)
         x = rng.standard_normal((2, 4, 6, 6)).astype(np.float32)

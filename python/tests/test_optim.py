@@ -86,6 +86,51 @@ class OptimizerState(TestCase):
                 optimizer.step()
 
 
+class Schedules(TestCase):
+    def make(self):
+        """An optimizer, and the schedules of which the second begins when the first has ended."""
+        optimizer = optim.SGD([nn.Parameter(tt.ones(1))], lr=0.1)
+        s = optim.lr_scheduler
+        warm_up = s.LambdaLR(optimizer, lambda n: min(1, n / 2))
+        return optimizer, warm_up, s.StepLR(optimizer, 1, 0.5)
+
+    def rate(self, optimizer):
+        return optimizer.param_groups[0]["lr"]
+
+    def test_a_second_schedule_begins_from_the_rate_before_the_first(self):
+        optimizer, warm_up, halves = self.make()
+        self.assertEqual(self.rate(optimizer), 0)
+        self.assertEqual(halves.base_lrs, [0.1])
+        rates = []
+        for schedule in (warm_up, warm_up, halves, halves):
+            schedule.step()
+            rates.append(self.rate(optimizer))
+        self.assertEqual(rates, [0.05, 0.1, 0.05, 0.025])
+
+    def test_a_rate_that_was_set_by_hand_is_gone_on_from(self):
+        optimizer, _, halves = self.make()
+        optimizer.param_groups[0]["lr"] = 3.0
+        halves.step()
+        self.assertEqual(self.rate(optimizer), 1.5)
+
+    def test_saved_schedules_go_on(self):
+        optimizer, warm_up, halves = self.make()
+        for schedule in (warm_up, warm_up, halves):
+            schedule.step()
+        saved = [part.state_dict() for part in (optimizer, warm_up, halves)]
+        # In any order with the optimizer's state; a lone schedule also without it.
+        for order in ((0, 1, 2), (0, 2, 1), (2, 1, 0)):
+            parts = self.make()
+            for i in order:
+                parts[i].load_state_dict(saved[i])
+            self.assertEqual(self.rate(parts[0]), 0.05)
+            parts[2].step()
+            self.assertEqual(self.rate(parts[0]), 0.025)
+        alone = optim.SGD([nn.Parameter(tt.ones(1))], lr=0.1)
+        again = optim.lr_scheduler.StepLR(alone, 1, 0.5)
+        again.load_state_dict(saved[2])
+        self.assertEqual(self.rate(alone), 0.05)
+
 
 if __name__ == "__main__":
     unittest.main()

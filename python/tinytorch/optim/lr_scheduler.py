@@ -5,28 +5,45 @@ from .. import _C
 
 
 class LRScheduler:
-    """Sets each group's lr from the rate it began with and the number of calls of step()."""
+    """Sets each group's lr from the rate it began with and the number of calls of step().
+
+    The rate that a group began with is its "initial_lr", whichever schedules came before. When
+    something else has changed the rate, such as another schedule, a step changes it by as much as
+    it would have changed its own.
+    """
+
+    _floor = 0.0  # what lies above it is multiplied where schedules come together
+    _absolute = False  # or a step sets the rate, whatever it was
 
     def __init__(self, optimizer, **options):
         self.optimizer = optimizer
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.last_epoch = 0
         self._schedule = _C.optim.Schedule()
         for name, value in options.items():
             setattr(self._schedule, name, value)
         self._schedule.check()
-        self._apply()
+        self.base_lrs = [self._base(group) for group in optimizer.param_groups]
+        self._alone = self.base_lrs  # the rates where no other schedule had a say
+        self._go_on()
+
+    def _base(self, group):
+        return group.setdefault("initial_lr", group["lr"])
 
     def _rate(self, base):
         return self._schedule.lr_at(base, self.last_epoch + 1)
 
-    def _apply(self):
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = self._rate(base)
+    def _go_on(self):
+        before, self._alone = self._alone, [self._rate(base) for base in self.base_lrs]
+        for group, old, new in zip(self.optimizer.param_groups, before, self._alone):
+            lr, floor = group["lr"], self._floor
+            if self._absolute or lr == old or old == floor:
+                group["lr"] = new
+            else:
+                group["lr"] = floor + (lr - floor) * ((new - floor) / (old - floor))
 
     def step(self):
         self.last_epoch += 1
-        self._apply()
+        self._go_on()
 
     def get_last_lr(self):
         return [group["lr"] for group in self.optimizer.param_groups]
@@ -36,7 +53,10 @@ class LRScheduler:
 
     def load_state_dict(self, state):
         self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
-        self._apply()
+        before, self._alone = self._alone, [self._rate(base) for base in self.base_lrs]
+        for group, old, new in zip(self.optimizer.param_groups, before, self._alone):
+            if group["lr"] == old:  # else it came with the optimizer's state
+                group["lr"] = new
 
 
 class StepLR(LRScheduler):
@@ -58,6 +78,7 @@ class CosineAnnealingLR(LRScheduler):
     """From the first rate to eta_min in T_max steps, and then there (PyTorch's goes up again)."""
 
     def __init__(self, optimizer, T_max, eta_min=0.0, warmup_steps=0):
+        self._floor = eta_min
         super().__init__(optimizer, name="cosine", total_steps=T_max + warmup_steps, min_lr=eta_min,
                          warmup_steps=warmup_steps)
 
@@ -65,16 +86,23 @@ class CosineAnnealingLR(LRScheduler):
 class OneCycleLR(LRScheduler):
     """Up to max_lr and down again along cosines, in total_steps (momentum stays as it is)."""
 
+    _absolute = True
+
     def __init__(self, optimizer, max_lr, total_steps, pct_start=0.3, div_factor=25.0,
                  final_div_factor=1e4):
-        for group in optimizer.param_groups:
-            group["lr"] = max_lr
+        self._max_lr = max_lr
         super().__init__(optimizer, name="one_cycle", total_steps=total_steps, pct_start=pct_start,
                          div_factor=div_factor, final_div_factor=final_div_factor)
+
+    def _base(self, group):
+        group["initial_lr"] = self._max_lr / self._schedule.div_factor  # as PyTorch's
+        return self._max_lr
 
 
 class LambdaLR(LRScheduler):
     """The first rate times lr_lambda(number of steps so far)."""
+
+    _absolute = True
 
     def __init__(self, optimizer, lr_lambda):
         self.lr_lambda = lr_lambda
