@@ -237,6 +237,21 @@ class Modules(TestCase):
         with self.assertRaisesRegex(ValueError, "cannot be replaced"):
             del inner.weight
 
+    def test_a_name_is_left_out_of_the_state_only_while_its_buffer_is(self):
+        net = nn.Module()
+        net.register_buffer("shift", tt.zeros(1), persistent=False)
+        net.shift = tt.ones(1)
+        self.assertEqual(list(net.state_dict()), [])
+        net.register_buffer("shift", tt.zeros(1))
+        self.assertEqual(list(net.state_dict()), ["shift"])
+        net.register_buffer("shift", tt.zeros(1), persistent=False)
+        del net.shift
+        net.shift = nn.Parameter(tt.ones(1))
+        self.assertEqual(list(net.state_dict()), ["shift"])
+        net.register_buffer("scale", tt.zeros(1), persistent=False)
+        net.scale = nn.Parameter(tt.ones(1))  # in the buffer's place
+        self.assertEqual(list(net.state_dict()), ["shift", "scale"])
+
     def test_numbered_children_are_replaced_inserted_and_deleted(self):
         for kind in (nn.Sequential, nn.ModuleList):
             parts = [nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2)]

@@ -111,6 +111,7 @@ class Module:
         for known in found:
             if known is not but:
                 del known[name]
+        self._not_saved.discard(name)
         self.__dict__.pop(name, None)
         return bool(found)
 
@@ -237,8 +238,9 @@ class Module:
         return state
 
     def _collect(self, state, prefix):
-        for name, t in [*self._parameters.items(), *self._buffers.items()]:
-            if t is not None and name not in self._not_saved:
+        buffers = [(name, b) for name, b in self._buffers.items() if name not in self._not_saved]
+        for name, t in [*self._parameters.items(), *buffers]:
+            if t is not None:
                 state[_join(prefix, name)] = t.detach()
         for name, child in self._modules.items():
             if child is not None:
