@@ -331,6 +331,19 @@ class Modules(TestCase):
             nn.Linear(3, 4)(tt.ones(2, 5))
         with self.assertRaisesRegex(IndexError, "label|class|target"):
             F.cross_entropy(tt.zeros(2, 3), tt.tensor([0, 3]))
+        for index, classes, error, text in [
+            ([0, 3], 3, IndexError, "class 3 .* 3 classes"), ([-1, 2], 3, IndexError, "class -1"),
+            ([-1, 2], -1, IndexError, "class -1"), ([0], 0, IndexError, "class 0 .* 0 classes"),
+            ([0.0, 1.5], 3, TypeError, "integers.*float32"), ([True], 2, TypeError, "bool"),
+        ]:
+            with self.assertRaisesRegex(error, text):
+                F.one_hot(tt.tensor(index), classes)
+        with self.assertRaisesRegex(ValueError, "num_classes"):
+            F.one_hot(tt.zeros(0, dtype=tt.int64))
+        self.assertEqual(F.one_hot(tt.zeros(0, dtype=tt.int64), 3).shape, (0, 3))
+        for dtype in (tt.int64, tt.int32, tt.uint8):
+            self.same(F.one_hot(tt.tensor([[0], [2]], dtype=dtype)), [[[1, 0, 0]], [[0, 0, 1]]])
+        self.same(F.one_hot(tt.tensor(1)), [0, 1])
         with self.assertRaisesRegex(AttributeError, "super"):
             class Forgot(nn.Module):
                 def __init__(self):

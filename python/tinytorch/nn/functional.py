@@ -76,5 +76,16 @@ def _padded(x, weight, stride, padding, dilation):
 
 def one_hot(index, num_classes=-1):
     """(...) of class numbers to (..., classes) of 0 and 1, int64."""
-    classes = int(index.max().item()) + 1 if num_classes < 0 else num_classes
+    if index.is_floating_point() or index.dtype == _C.dtype.bool:
+        raise _C.DTypeError(
+            f"one_hot: classes are numbered by integers, not {index.dtype}. Hint: index.long()."
+        )
+    if index.numel() == 0 and num_classes <= 0:
+        raise _C.ConfigError("one_hot: an empty tensor has no largest class. Hint: num_classes=10.")
+    index = index.long()
+    smallest, largest = (index.min().item(), index.max().item()) if index.numel() else (0, -1)
+    classes = largest + 1 if num_classes == -1 else num_classes
+    if smallest < 0 or largest >= classes:
+        wrong = smallest if smallest < 0 else largest
+        raise _C.IndexError(f"one_hot: class {wrong} is out of range for {classes} classes.")
     return (index.unsqueeze(-1) == _C.arange(classes)).long()
