@@ -33,6 +33,24 @@ py::object next_batch(Loader& self) {
   return batch ? py::object(py::make_tuple(batch->x, batch->y)) : py::none();
 }
 
+// Rows of two tensors, each in its own dtype, as the tensors' rows have it.
+class Rows final : public Dataset {
+ public:
+  Rows(const Tensor& x, const Tensor& y) : rows_(x, y), x_dtype_(x.dtype()), y_dtype_(y.dtype()) {}
+  int64_t size() const override { return rows_.size(); }
+  Shape x_shape() const override { return rows_.x_shape(); }
+  Shape y_shape() const override { return rows_.y_shape(); }
+  DType x_dtype(DType) const override { return x_dtype_; }
+  DType y_dtype(DType) const override { return y_dtype_; }
+  void fill(std::span<const int64_t> indices, const Tensor& x, const Tensor& y) const override {
+    rows_.fill(indices, x, y);
+  }
+
+ private:
+  TensorDataset rows_;
+  DType x_dtype_, y_dtype_;
+};
+
 // Sample i as the loader would put it into a batch.
 std::pair<Tensor, Tensor> sample_of(const Dataset& d, int64_t i, DType wanted) {
   const int64_t n = d.size();
@@ -54,7 +72,7 @@ void bind_loading(py::module_& m) {
       .def("y_shape", [](const Dataset& d) { return tuple_from(d.y_shape()); })
       .def("sample", &sample_of, py::call_guard<py::gil_scoped_release>());
   m.def("tensor_dataset", [](const Tensor& x, const Tensor& y) {
-    return std::shared_ptr<Dataset>(std::make_shared<TensorDataset>(x, y));
+    return std::shared_ptr<Dataset>(std::make_shared<Rows>(x, y));
   });
   py::class_<Loader>(m, "Loader")
       .def(py::init([](std::shared_ptr<Dataset> dataset, int64_t batch_size, bool shuffle,

@@ -21,6 +21,23 @@ class Data(TestCase):
         self.assertEqual([a.tolist() for a in arrays], seen)
         self.assertEqual(data[3][1].item(), 3)
 
+    def test_the_tensors_of_a_batch_keep_their_dtypes(self):
+        floats = [tt.float32, tt.float64, tt.bfloat16]
+        for a in [*floats, tt.int64, tt.uint8]:
+            for b in [*floats, tt.int32, tt.bool]:
+                x, y = (tt.arange(8) * 37).reshape(4, 2).to(a), (tt.arange(4) / 3).to(b)
+                data = tt.data.TensorDataset(x, y)
+                for workers in (0, 2):
+                    loader = tt.data.DataLoader(data, batch_size=3, num_workers=workers)
+                    at = 0
+                    for batch in loader:
+                        for rows, whole in zip(batch, (x, y)):
+                            self.assertEqual(rows.dtype, whole.dtype)
+                            self.assertEqual(rows.tolist(), whole[at : at + len(rows)].tolist())
+                        self.assertEqual(data[at][1].dtype, b)
+                        at += len(batch[1])
+                    self.assertEqual(at, 4)
+
     def test_shuffling(self):
         data = tt.data.TensorDataset(tt.zeros(20, 1), tt.arange(20))
 

@@ -118,6 +118,7 @@ class DataLoader:
     generator. For a TensorDataset of two tensors and for the library's own sets the library makes
     the batches, in num_workers threads; for other data sets Python does, and num_workers must be 0.
     state_dict() and load_state_dict() go on in the middle of an epoch with the same batches.
+    dtype is that of the library's own sets; tensors keep theirs.
     """
 
     def __init__(self, dataset, batch_size=1, shuffle=False, num_workers=0, collate_fn=None,
@@ -132,8 +133,6 @@ class DataLoader:
         self._make = None
         self._idle = []  # the library's loaders that no loop uses now; they keep their buffers
         if native is not None:
-            if isinstance(dataset, TensorDataset) and dataset.tensors[0].dtype.is_floating_point:
-                dtype = dataset.tensors[0].dtype
             self._make = lambda: _C.data.Loader(
                 native, batch_size, shuffle, drop_last, num_workers, seed, dtype
             )
