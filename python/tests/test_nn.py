@@ -432,6 +432,23 @@ class Autograd(TestCase):
         tt.set_grad_enabled(False)
         self.assertFalse(tt.is_grad_enabled())
         tt.set_grad_enabled(True)
+
+        @tt.set_grad_enabled(False)
+        def decorated():
+            return (x * 2).requires_grad
+
+        self.assertTrue(tt.is_grad_enabled())  # inside the function alone
+        for _ in range(2):
+            self.assertFalse(decorated())
+            self.assertTrue(tt.is_grad_enabled())
+        with tt.no_grad():
+            @tt.set_grad_enabled(True)
+            def recorded():
+                return (x * 2).requires_grad
+
+            self.assertFalse(tt.is_grad_enabled())
+            self.assertTrue(recorded())
+        self.assertTrue(tt.is_grad_enabled())
         with self.assertRaises(ZeroDivisionError), tt.no_grad():
             1 / 0
         self.assertTrue(tt.is_grad_enabled())

@@ -98,7 +98,7 @@ class inference_mode(_Mode):
 
 
 class set_grad_enabled(_Mode):
-    """At once, until the `with` block ends (for good without one)."""
+    """At once, until the `with` block ends (for good without one); or in a decorated function."""
 
     def __init__(self, mode):
         super().__init__(bool(mode))
@@ -109,6 +109,11 @@ class set_grad_enabled(_Mode):
         if self.__dict__.pop("_entered", False):
             return self  # already so, since the call
         return super().__enter__()
+
+    def __call__(self, function):
+        if self.__dict__.pop("_entered", False):
+            self.__exit__()  # it is meant for the function alone
+        return super().__call__(function)
 
 
 def _tuple(x):
