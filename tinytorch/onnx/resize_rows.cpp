@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "tinytorch/onnx/node.h"
 #include "tinytorch/ops/ops.h"
@@ -120,6 +121,22 @@ std::vector<double> scales_of(const Node& n, int input) {
   return to_vector<double>(n.in(input).to(DType::kF64));
 }
 
+// Of opsets 18 and 19; files may also write down what holds without them.
+void refuse_later_attributes(const Node& n) {
+  const auto refuse = [](const char* name) {
+    raise<Unsupported>("attribute {}: we have its default alone", name);
+  };
+  if (n.integer("antialias", 0) != 0) refuse("antialias");
+  if (n.text("keep_aspect_ratio_policy", "stretch") != "stretch")
+    refuse("keep_aspect_ratio_policy");
+  if (!n.given("axes")) return;
+  const int rank = n.in(0).dim();
+  Numbers axes = n.integers("axes"), all(static_cast<size_t>(rank));
+  for (int64_t& axis : axes) axis = axis_of(n, axis, rank);
+  std::iota(all.begin(), all.end(), int64_t{0});
+  if (axes != all) refuse("axes");
+}
+
 Tensors resize(const Node& n) {
   Resizing r;
   r.mode = n.text("mode", "nearest");
@@ -127,8 +144,7 @@ Tensors resize(const Node& n) {
   r.nearest = n.text("nearest_mode", "round_prefer_floor");
   r.cubic_a = n.real("cubic_coeff_a", -0.75);
   r.exclude_outside = n.integer("exclude_outside", 0) != 0;
-  for (const char* later : {"antialias", "axes", "keep_aspect_ratio_policy"})
-    if (n.given(later)) raise<Unsupported>("attribute {}: we do not have it", later);
+  refuse_later_attributes(n);
   return {resized(r, n.in(0), scales_of(n, 2), n.has(3) ? n.numbers(3) : Numbers())};
 }
 
