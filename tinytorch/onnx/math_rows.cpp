@@ -1,4 +1,5 @@
 // Arithmetic, functions of one value, activations, products.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -98,15 +99,25 @@ Tensors mod(const Node& n) {
       map(n.in(0), n.in(1), n.in(0).dtype(), [](double a, double b) { return std::fmod(a, b); })};
 }
 
+// As NumPy's: bits that leave are gone, also by more places than there are. ONNX has unsigned
+// numbers alone; those of a file that has signed ones take their sign in from the left.
+int64_t shift_amount(int64_t b) {
+  if (b < 0) raise<IoError>("shift by {}: it must not be negative", b);
+  return b;
+}
+int64_t shift_left(int64_t a, int64_t b) {
+  return shift_amount(b) > 63 ? 0 : static_cast<int64_t>(static_cast<uint64_t>(a) << b);
+}
+int64_t shift_right(int64_t a, int64_t b) {
+  return a >> std::min<int64_t>(shift_amount(b), 63);
+}
+
 Tensors shift(const Node& n) {
   check_same_dtype(n);
   const std::string direction = n.text("direction", "");
-  if (direction == "LEFT")
-    return {integers(n.in(0), n.in(1), [](int64_t a, int64_t b) {
-      return b > 63 ? 0 : static_cast<int64_t>(static_cast<uint64_t>(a) << b);
-    })};
-  if (direction != "RIGHT") raise<IoError>("direction '{}' is neither LEFT nor RIGHT", direction);
-  return {integers(n.in(0), n.in(1), [](int64_t a, int64_t b) { return b > 63 ? 0 : a >> b; })};
+  if (direction != "LEFT" && direction != "RIGHT")
+    raise<IoError>("direction '{}' is neither LEFT nor RIGHT", direction);
+  return {integers(n.in(0), n.in(1), direction == "LEFT" ? shift_left : shift_right)};
 }
 
 // Bounds are attributes before opset 11 and inputs since then.

@@ -73,5 +73,35 @@ TEST(OnnxRows, a_resize_takes_attributes_that_say_what_holds_without_them) {
   }
 }
 
+// As NumPy, by which ONNX defines it; ONNX has it for unsigned numbers, files may say otherwise.
+TEST(OnnxRows, bits_that_are_shifted_by_the_width_or_more_are_gone) {
+  const auto shifted = [](const char* direction, DType dtype, const std::vector<int64_t>& a,
+                          const std::vector<int64_t>& b) {
+    const auto tensor = [&](const std::vector<int64_t>& values) {
+      return from_vector(values, {static_cast<int64_t>(values.size())}).to(dtype);
+    };
+    return to_vector<int64_t>(
+        run("BitShift", {tensor(a), tensor(b)}, {text("direction", direction)}).to(DType::kI64));
+  };
+  using Numbers = std::vector<int64_t>;
+  const Numbers byte_amounts = {1, 7, 8, 9, 63, 64, 200};
+  EXPECT_EQ(shifted("LEFT", DType::kU8, Numbers(7, 131), byte_amounts),
+            (Numbers{6, 128, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(shifted("RIGHT", DType::kU8, Numbers(7, 131), byte_amounts),
+            (Numbers{65, 1, 0, 0, 0, 0, 0}));
+  const Numbers amounts = {1, 31, 32, 63, 64, 200};
+  EXPECT_EQ(shifted("LEFT", DType::kI32, Numbers(6, 3), amounts),
+            (Numbers{6, -(int64_t{1} << 31), 0, 0, 0, 0}));
+  EXPECT_EQ(shifted("RIGHT", DType::kI32, Numbers(6, 3), amounts), (Numbers{1, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(shifted("RIGHT", DType::kI64, Numbers(6, -6), amounts),
+            (Numbers{-3, -1, -1, -1, -1, -1}));  // the sign is in every bit that comes in
+  for (const char* direction : {"LEFT", "RIGHT"})
+    EXPECT_SAYS(error_of<IoError>("BitShift",
+                                  {Tensor::of({1, 1}, Shape{2}, DType::kI64),
+                                   Tensor::of({1, -1}, Shape{2}, DType::kI64)},
+                                  {text("direction", direction)}),
+                "shift by -1");
+}
+
 }  // namespace
 }  // namespace tinytorch
