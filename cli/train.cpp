@@ -5,10 +5,22 @@
 
 #include "cli/command.h"
 #include "cli/training.h"
+#include "tinytorch/core/parallel.h"
 
 namespace tinytorch::cli {
 
 namespace {
+
+// The place in an epoch is kept as a number of batches.
+void check_batch_size(const RunFolder& folder, const Config& stored, const Config& config) {
+  const std::string checkpoint = folder.last_checkpoint();
+  const auto size = [](const Config& c) { return c.find<int64_t>("train.batch_size"); };
+  if (!checkpoint.empty() && optim::read_progress(checkpoint).loader.batch > 0 &&
+      size(stored) != size(config))
+    config.refuse("train.batch_size",
+                  "the run stands in the middle of an epoch, which goes on "
+                  "with the batches that it began with");
+}
 
 int run(const Args& args) {
   std::vector<std::string> words = args.list("CONFIG");
@@ -46,7 +58,9 @@ int run(const Args& args) {
                           RunFolder::open(resume).config_file() + ".");
     config.override_with(word);
   }
+  num_threads();  // an environment that cannot be used is told before a folder is made
   const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);
+  if (!resume.empty()) check_batch_size(folder, folder.load_config(), config);
   const TrainingResult result = run_training(config, folder, !resume.empty());
   if (args.json()) {
     print_json(result.report);

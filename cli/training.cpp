@@ -27,7 +27,6 @@ Experiment make_experiment_in(const RunFolder& folder, Config& config, bool resu
 }  // namespace
 
 TrainingResult run_training(Config& config, const RunFolder& folder, bool resume) {
-  num_threads();  // an environment that cannot be used is told before anything is written
   const RunFolder::Lock lock = folder.lock();
   const std::string checkpoint = resume ? folder.last_checkpoint() : "";
   Experiment e = make_experiment_in(folder, config, !checkpoint.empty());

@@ -45,6 +45,11 @@ print(site.getusersitepackages())'
 }
 
 build_package() {
+  mkdir -p "$build" && (: >>"$build/tito.lock") 2>/dev/null || { say "cannot write to $build"; exit 3; }
+  if command -v flock >/dev/null 2>&1; then  # one build at a time in this folder
+    exec 9>"$build/tito.lock"
+    flock -n 9 || { say 'another build runs there; waiting for it'; flock 9; }
+  fi
   set -- "-DTINYTORCH_PYTHON=ON" "-DPython_EXECUTABLE=$python"
   # Another Python than the last time: what was found about that one is forgotten.
   if ! grep -qsF "Python_EXECUTABLE:UNINITIALIZED=$python" "$build/CMakeCache.txt"; then

@@ -144,8 +144,9 @@ void LabBuild::prepare() const {
   if (!older(stamp, sources)) return;
   const std::string preset = profile_ == Profile::kTest ? "dev" : "release";
   fs::create_directories(prebuilt_);
-  const int lock = open((prebuilt_ + "/lab.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
-  if (lock >= 0) flock(lock, LOCK_EX);  // one build at a time; another one may have done the work
+  const int lock = open((prebuilt_ + "/tito.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+  if (lock >= 0)
+    flock(lock, LOCK_EX);  // one build at a time in a folder; another one may have done it
   if (older(stamp, sources)) {
     fmt::print(stderr, "tito: building the framework for the lab in {} ({})\n", prebuilt_,
                fs::exists(stamp) ? "sources have changed" : "the first time takes some minutes");

@@ -103,6 +103,7 @@ struct Pipe {
 [[noreturn]] void become(const Program& program, char** argv, char** extra, int out, int report,
                          int in = -1) {
   setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // Ctrl-C ends the tool, whose watch over the time ends with it
   dup2(in >= 0 ? in : open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(out, STDERR_FILENO);

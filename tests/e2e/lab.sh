@@ -171,6 +171,21 @@ body '  for (volatile int i = 0; i == 0;) {' '  }' '  return shape;'
 judge 1.5
 one_object 'an endless loop ends' \
   '.modules[0].tasks[0] | .state == "FAIL" and (.tests[0].text | contains("endless"))'
+"$lab/tito" test 1.5 >"$TEST_TMP/endless.out" 2>&1 &
+tool=$!
+# The program of the student's tests, with its process number, in this lab's folder.
+endless() { pgrep -f "$lab/build/test/tensor" || pgrep -f 'build/test/tensor'; }
+tries=0
+while [ -z "$(endless)" ] && [ $tries -lt 300 ]; do sleep 0.1 && tries=$((tries + 1)); done
+sleep 1
+program=$(endless | head -n 1)
+kill -INT $tool
+wait $tool
+tries=0
+while [ -n "$program" ] && [ -e "/proc/$program" ] && [ $tries -lt 30 ]; do
+  sleep 0.1 && tries=$((tries + 1))
+done
+check 'Ctrl-C ends what the student wrote, too' test -n "$program" -a ! -e "/proc/$program"
 body '  std::exit(0);'
 judge 1.5
 one_object 'leaving in the middle is no pass' '.modules[0].tasks[0].state == "CRASH"'

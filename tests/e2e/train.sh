@@ -302,6 +302,43 @@ rm -r cut/tokenizer
 generate cut
 expect 'generate without the tokenizer' 4 'cut/tokenizer: holds no tokenizer'
 
+# --- extended -----------------------------------------------------------------------------------
+# What a schedule takes from the run's length follows that of the longer run; what was given stays.
+printf '[model]\nname = "mlp"\nlayers = [64, 64, 10]\n[data]\nname = "digits"\n' >extended.toml
+for schedule in cosine one_cycle step multi_step; do
+  run "$TITO" train extended.toml schedule.name=$schedule train.max_steps=10 train.out=ext-$schedule
+  run "$TITO" train extended.toml schedule.name=$schedule train.max_steps=20 train.out=long-$schedule
+  run "$TITO" train --resume ext-$schedule train.max_steps=20
+  expect "$schedule: a run is extended" 0 'after step 10'
+  check "$schedule: with the rates of a long one from there on" sh -c "
+    tail -n 11 ext-$schedule/metrics.jsonl | jq -s '[.[] | .lr // empty]' >ext.json
+    tail -n 11 long-$schedule/metrics.jsonl | jq -s '[.[] | .lr // empty]' >long.json
+    jq -e 'length >= 10' ext.json && cmp ext.json long.json"
+done
+run "$TITO" train extended.toml schedule.name=cosine schedule.total_steps=10 train.max_steps=10 \
+  train.out=ext-given
+run "$TITO" train --resume ext-given train.max_steps=12
+check 'a total that was given stays' sh -c \
+  "jq -s -e '[.[] | select(.step == 12 and has(\"lr\"))][0].lr == 0' ext-given/metrics.jsonl"
+
+# One process at a time trains in a folder.
+"$TITO" train extended.toml train.epochs=100000 train.out=locked >locked.out 2>&1 &
+trainer=$!
+tries=0
+while [ ! -s locked/metrics.jsonl ] && [ $tries -lt 200 ]; do sleep 0.1 && tries=$((tries + 1)); done
+run "$TITO" train --resume locked
+expect 'a second process is refused' 4 "another process is training in 'locked'"
+kill -INT $trainer
+wait $trainer
+run "$TITO" train --resume locked train.epochs=1
+expect 'after the first has ended it goes on' 0
+
+TINYTORCH_NUM_THREADS=abc run "$TITO" train extended.toml train.out=no-threads
+expect 'an environment that cannot be used is told' 2 'TINYTORCH_NUM_THREADS'
+check 'before anything is written' test ! -e no-threads
+TINYTORCH_KERNELS=matmull=loops run "$TITO" train extended.toml train.max_steps=1 train.out=no-kernel
+expect 'so is a kernel that does not exist' 2 "no operation 'matmull'"
+
 # --- resumed, interrupted, damaged -------------------------------------------------------------
 run "$TITO" train gpt.toml --json train.max_steps=5 train.out=gpt-broken
 run "$TITO" train --resume gpt-broken --json train.max_steps=12
@@ -320,6 +357,12 @@ rm copy.safetensors
 run "$TITO" train --resume broken --json train.max_steps=61
 expect 'a run resumes in mid-epoch, when train.init is gone' 0 'after step 30'
 one_object 'and its object counts from the beginning' '.steps == 61 and .finished'
+for word in train.seed=7 train.out=elsewhere train.init=copy.safetensors; do
+  run "$TITO" train --resume broken train.max_steps=80 "$word"
+  expect "$word was decided when the run began" 2 'when the run began'
+done
+run "$TITO" train --resume broken train.max_steps=80 train.batch_size=32
+expect 'in mid-epoch the batches keep their size' 2 'middle of an epoch'
 run "$TITO" train --resume broken train.max_steps=80
 same_losses 'twice resumed, with workers: the losses of an unbroken run' whole broken
 run "$TITO" train --resume broken --json

@@ -85,9 +85,8 @@ void check_fits(const Config& config, const nn::ModelSpec& spec, const data::Dat
     config.refuse("model.name", format_text("'cnn' takes square images, those of {} have {} x {} "
                                             "pixels. Hint: mlp, resnet20 or [[model.layers]].",
                                             source.name, source.height, source.width));
-  for (const int64_t side : {source.height, source.width})
-    check(spec.image_size / 4 == side / 4, "model.image_size", spec.image_size, side,
-          "pixels a side");
+  check(spec.image_size == source.height, "model.image_size", spec.image_size, source.height,
+        "pixels a side");
 }
 
 // data.mean and data.std, which go together; empty when they are not given.
@@ -102,8 +101,10 @@ data::ChannelStats given_stats(const Config& config) {
     config.refuse("data.mean", format_text("{} numbers, and data.std has {}: one of each a channel "
                                            "is needed",
                                            mean->size(), deviation->size()));
+  for (const double m : *mean)
+    if (!std::isfinite(m)) config.refuse("data.mean", format_text("{} is no mean", m));
   for (const double d : *deviation)
-    if (!(d > 0))
+    if (!(d > 0 && std::isfinite(d)))
       config.refuse("data.std", format_text("{} is no deviation: it must be above 0", d));
   return {*mean, *deviation};
 }
@@ -289,6 +290,8 @@ Experiment make_experiment(Config& config, const std::string& checkpoints, bool 
   trainer.clip_value = read_number(config, "train.clip_value", 0.0);
   trainer.accumulate = config.get_at_least("train.accumulate", 1, 1);
   trainer.mixed_precision = config.choice("train.precision", {"f32", "bf16"}, "f32") == "bf16";
+  if (trainer.mixed_precision && loader.dtype != DType::kF32)
+    config.refuse("train.precision", "bf16 goes with train.dtype = \"f32\"");
   trainer.winograd =
       config.choice("train.convolution", {"direct", "winograd"}, "direct") == "winograd";
   trainer.patience = config.get_at_least("train.patience", 0, 0);

@@ -32,8 +32,8 @@ class ChunkFn {
 };
 
 // How a thread goes through its chunks. kAlternating: in the direction against that of the last
-// such call, so that a pass begins with what the pass before it left in the caches: worth 1 to 2 % of the
-// training steps of a GPT and a ResNet on a Xeon. Short work goes up.
+// such call, so that a pass begins with what the one before it left in the caches: worth 1 to 2 %
+// of a GPT's and a ResNet's training step on a Xeon. Short work goes up.
 enum class Order { kUp, kAlternating };
 
 // Runs fn(chunk) once for each chunk in [0, count). `total_ns` estimates the whole work on one

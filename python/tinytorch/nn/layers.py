@@ -18,6 +18,11 @@ def _pair(x):
     return F.as_sizes(x, 2)
 
 
+def _check_kernel(layer, sizes):
+    if min(sizes) < 1:
+        raise _C.ConfigError(f"{type(layer).__name__}: a kernel of {tuple(sizes)} has no size.")
+
+
 def _check_groups(layer, channels, groups):
     if groups < 1 or any(n < 1 or n % groups for n in channels):
         raise _C.ConfigError(
@@ -78,6 +83,7 @@ class Conv2d(_Layer):
         _check_groups(self, (in_channels, out_channels), groups)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
+        _check_kernel(self, self.kernel_size)
         self.dilation = _pair(dilation)
         self.padding = F.even_padding(self.kernel_size, self.stride, padding, self.dilation)
         self.weight = Parameter(
@@ -118,6 +124,7 @@ class _Conv(Module):
     def __init__(self, weight_shape, bias_size, bias, dtype, channels, groups):
         super().__init__()
         _check_groups(self, channels, groups)
+        _check_kernel(self, weight_shape[2:])
         self.weight = Parameter(_C.empty(weight_shape, dtype=dtype))
         self.register_parameter("bias", Parameter(_C.empty(bias_size, dtype=dtype)) if bias else None)
         bound = 1 / math.sqrt(_C.nn.init.fan_in(self.weight))

@@ -100,7 +100,7 @@ class Optimizer:
                 f"these have {[len(g['params']) for g in self.param_groups]}."
             )
         for group, old in zip(self.param_groups, saved):
-            group.update({k: v for k, v in old.items() if k in self.defaults})
+            group.update({k: v for k, v in old.items() if k in self.defaults or k == "initial_lr"})
         ours = {theirs: name for name, theirs in self._state_names.items()}
         for i, old in enumerate(saved):
             tensors, steps = [], []

@@ -211,5 +211,15 @@ TEST(Config, DumpKeepsKeysInQuotes) {
   EXPECT_EQ(Config::parse(text, "e").dump(), text);
 }
 
+TEST(Config, WhatFollowsFromOtherSettingsIsNotedAndFollowsAnew) {
+  const Config config = Config::parse("[schedule]\nname = \"cosine\"\n", "t.toml");
+  config.get<std::string>("schedule.name");
+  config.note("schedule.total_steps", int64_t{46});
+  config.reject_unknown();
+  EXPECT_EQ(config.dump(), "[schedule]\nname = \"cosine\"\n# total_steps = 46\n");
+  EXPECT_FALSE(config.has("schedule.total_steps"));
+  EXPECT_FALSE(Config::parse(config.dump(), "again").has("schedule.total_steps"));
+}
+
 }  // namespace
 }  // namespace tinytorch

@@ -336,5 +336,42 @@ TEST(Autograd, GradRunsOnlyWhatLeadsToItsInputs) {
   EXPECT_EQ(x.grad().data<float>()[1], 6);
 }
 
+TEST(Autograd, AGradThatFailsLeavesNothingBehind) {
+  Tensor w = leaf({1, 1, 1, 1});
+  const Tensor y = (w * w).sum();
+  Tensor a = w * 1.0;
+  const Tensor older = a.narrow(0, 0, 2);
+  a.mul_(3.0);
+  EXPECT_THROW(grad({y, older}, {w}, {Tensor(), ones({2})}), GradError);
+  y.backward();
+  EXPECT_EQ(to_vector<float>(w.grad()), (std::vector<float>{2, 2, 2, 2}));
+}
+
+TEST(Autograd, AGradientOfAnotherDtypeIsConverted) {
+  Tensor x = leaf({1, -2});
+  relu(x).backward(Tensor::of({3, 3}).to(DType::kF64));
+  EXPECT_EQ(x.grad().dtype(), DType::kF32);
+  EXPECT_EQ(to_vector<float>(x.grad()), (std::vector<float>{3, 0}));
+  EXPECT_EQ(grad({relu(x)}, {x}, {ones({2}, DType::kF64)})[0].dtype(), DType::kF32);
+}
+
+TEST(Autograd, AHookGivesAGradientOfTheSameKind) {
+  for (const bool shape : {true, false}) {
+    Tensor x = leaf({1, 2, 3, 4});
+    const Tensor y = x * 2.0;
+    y.register_hook([=](const Tensor& g) { return shape ? g.narrow(0, 0, 2) : g.to(DType::kF64); });
+    EXPECT_EQ(message_of([&] { y.sum().backward(); }),
+              shape
+                  ? "a hook was given a gradient f32 [4] and gave f32 [2]; both must be the same."
+                  : "a hook was given a gradient f32 [4] and gave f64 [4]; both must be the same.");
+  }
+}
+
+TEST(Autograd, ReluLetsTheGradientThroughANan) {  // as PyTorch, which asks for y <= 0
+  Tensor x = leaf({1, -1, std::nan(""), 0});
+  relu(x).sum().backward();
+  EXPECT_EQ(to_vector<float>(x.grad()), (std::vector<float>{1, 0, 1, 0}));
+}
+
 }  // namespace
 }  // namespace tinytorch

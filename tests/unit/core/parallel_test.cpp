@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -342,6 +344,42 @@ TEST(ScratchFork, DISABLED_LeavesNoLockBehind) {
                 _exit(status);
               }),
               0);
+}
+
+TEST(Parallel, AlternatingCallsTurnRoundInEachThreadsOwnPart) {
+  constexpr int64_t kCount = 64;
+  for (const int threads : {1, 2}) {
+    const Threads scope(threads);
+    std::vector<bool> down;
+    for (int call = 0; call < 4; ++call) {
+      std::mutex mutex;
+      std::vector<int64_t> own;  // the chunks of the caller, in its order
+      std::vector<std::atomic<int>> runs(kCount);
+      parallel_tasks(
+          kCount, kWorthThreads,
+          [&](int64_t c) {
+            ++runs[static_cast<size_t>(c)];
+            busy_us(20);
+            const std::lock_guard<std::mutex> lock(mutex);
+            if (thread_index() == 0 && c < kCount / threads) own.push_back(c);
+          },
+          Order::kAlternating);
+      for (auto& r : runs) ASSERT_EQ(r, 1);
+      ASSERT_GT(own.size(), 1u);
+      down.push_back(own[0] > own[1]);
+      EXPECT_EQ(own[0], down.back() ? kCount / threads - 1 : 0);
+      EXPECT_TRUE(std::is_sorted(own.begin(), own.end(), [&](int64_t a, int64_t b) {
+        return down.back() ? a > b : a < b;
+      }));
+    }
+    EXPECT_NE(down[0], down[1]);
+    EXPECT_EQ(down[0], down[2]);
+    EXPECT_EQ(down[1], down[3]);
+  }
+  std::vector<int64_t> order;  // what is short goes up
+  for (int call = 0; call < 2; ++call)
+    parallel_tasks(3, 100, [&](int64_t c) { order.push_back(c); }, Order::kAlternating);
+  EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 0, 1, 2}));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tinytorch/core/autograd.h"
 #include "tinytorch/core/error.h"
@@ -119,6 +120,36 @@ TEST(Tensor, AttentionOnOneKeyOfOneNumberIsItsValue) {
   const Tensor v = Tensor::of({1, 2, 3}, {{3, 1, 1}});
   const Tensor y = scaled_dot_product_attention(ones({3, 1, 1}), ones({3, 1, 1}), v);
   EXPECT_EQ(to_vector<float>(y), (std::vector<float>{1, 2, 3}));
+}
+
+TEST(Tensor, ViewsRefuseWhatWouldOverflow) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const Tensor x = Tensor::of({1, 2, 3, 4, 5});
+  EXPECT_THROW(x.narrow(0, 1, kMost), IndexError);
+  EXPECT_THROW(x.narrow(0, 6, 0), IndexError);
+  EXPECT_EQ(x.narrow(0, 5, 0).numel(), 0);
+  EXPECT_EQ(to_vector<float>(x.slice(0, 0, 5, kMost)), (std::vector<float>{1}));
+  EXPECT_EQ(to_vector<float>(x.slice(0, 1, 5, kMost - 3)), (std::vector<float>{2}));
+  EXPECT_EQ(to_vector<float>(x.slice(0, 0, 5, 2)), (std::vector<float>{1, 3, 5}));
+  EXPECT_EQ(x.slice(0, 3, 3, 2).numel(), 0);
+  EXPECT_THROW(ones({1, 1}).expand({int64_t{1} << 32, int64_t{1} << 31}), ShapeError);
+}
+
+TEST(Tensor, IntegersTakeNoFractionOfATerm) {
+  const Tensor a = Tensor::of({1, 2}).to(DType::kI64);
+  EXPECT_THROW(add(a, a, 0.5), DTypeError);
+  EXPECT_THROW(a.clone().add_(a, 0.5), DTypeError);
+  EXPECT_EQ(to_vector<int64_t>(add(a, a, 3)), (std::vector<int64_t>{4, 8}));
+}
+
+TEST(Errors, NameTheModuleBehindTheOperationAlone) {
+  Error operation("linear: input [3] does not fit.");
+  operation.add_module("fc1"), operation.add_module("encoder");
+  EXPECT_STREQ(operation.what(), "linear (encoder.fc1): input [3] does not fit.");
+  const std::string text = "THREADS is 'abc', not a number from 1 to 9. Hint: unset it.";
+  Error other(text);
+  other.add_module("fc1"), other.add_module("encoder");
+  EXPECT_EQ(other.what(), text);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "tinytorch/data/csv.h"
 
+#include <cmath>
+
 #include "tests/unit/data/data_test_util.h"
 
 namespace tinytorch::data {
@@ -45,6 +47,26 @@ TEST(Csv, ErrorsNameLineAndColumn) {
 TEST(Csv, SurvivesAnything) {
   survive_flips("ab,\"c\"\n1,2\n", [](Bytes b, const char* n) { parse_csv(b, n); });
   survive_flips(gzip("1,2\n"), [](Bytes b, const char* n) { parse_csv(b, n); });
+}
+
+TEST(Csv, AFaultyFirstRowIsNoHeader) {
+  const std::string hint = " Hint: CsvOptions::header for names that look like numbers.";
+  EXPECT_EQ(error("1,,3\n4,5,6\n"), "t.csv:1:3: found '', expected a number." + hint);
+  EXPECT_EQ(error("1.5,2.O,3\n4,5,6\n"), "t.csv:1:5: found '2.O', expected a number." + hint);
+  EXPECT_EQ(error("1,2\r3,4\r"), "t.csv:1: found CR alone, expected lines that end in LF or CRLF.");
+  CsvOptions options;
+  options.header = true;
+  EXPECT_EQ(parse("year,2019,2020\n1,2,3\n", options).columns,
+            (std::vector<std::string>{"year", "2019", "2020"}));
+  options.header = false;
+  EXPECT_THROW(parse("a,b\n1,2\n", options), IoError);
+}
+
+TEST(Csv, NumbersBeyondF32AreNotTurnedToInfinity) {
+  EXPECT_EQ(error("1,1e300\n"),
+            "t.csv:1:3: found '1e300', which f32 cannot hold. Hint: dtype f64.");
+  EXPECT_EQ(to_vector<double>(parse("1e300,inf\n", {',', DType::kF64}).values)[0], 1e300);
+  EXPECT_TRUE(std::isinf(to_vector<float>(parse("inf\n").values)[0]));
 }
 
 }  // namespace

@@ -107,5 +107,18 @@ TEST(PackedProduct, InInt8IsWithinHalfAStepOfEachWeight) {
   }
 }
 
+TEST(PackedProduct, ARowWithANanOrInfinityGivesNoNumberInAnyFormat) {
+  const Case c = {2, 5, 40};
+  const auto a = numbers(c.m * c.k, 1), bias = numbers(c.n, 3);
+  for (const float bad : {NAN, HUGE_VALF, -HUGE_VALF}) {
+    auto w = numbers(c.n * c.k, 2);
+    w[static_cast<size_t>(3 * c.k + 7)] = bad;
+    for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kI8}) {
+      const auto got = packed_result(c, format, a, w, bias, Activation::kNone);
+      for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(std::isfinite(got[i]), i % 5 != 3) << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tinytorch::kernels

@@ -96,5 +96,22 @@ TEST(CrossEntropyGradient, LogitsThatChangedAreNoticed) {
   EXPECT_THROW(loss.backward(), GradError);
 }
 
+TEST(Losses, LabelSmoothingIsAShare) {
+  const Tensor x = zeros({2, 3}), t = zeros({2}, DType::kI64);
+  for (const double smoothing : {-1.0, 1.5, std::nan("")}) {
+    EXPECT_THROW(cross_entropy(x, t, Reduction::kMean, -100, smoothing), ConfigError);
+    EXPECT_THROW(cross_entropy(x, t, ones({3}), -100, Reduction::kMean, smoothing), ConfigError);
+  }
+}
+
+TEST(Losses, WhatAnIgnoredRowHoldsDoesNotCount) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::of({1, 2, 3, -inf, 0, 1}, Shape{2, 3});
+  const Tensor t = Tensor::of({0, -100}).to(DType::kI64);
+  const double expected =
+      cross_entropy(x.narrow(0, 0, 1), t.narrow(0, 0, 1), Reduction::kMean, -100, 0.1).item();
+  EXPECT_NEAR(cross_entropy(x, t, ones({3}), -100, Reduction::kMean, 0.1).item(), expected, 1e-6);
+}
+
 }  // namespace
 }  // namespace tinytorch

@@ -110,5 +110,25 @@ TEST(Statistics, CumsumKeepsDigitsAndWritesWholeColumns) {
   EXPECT_EQ(cumsum(Tensor::of({1, 1}, {}, DType::kI32), 0).dtype(), DType::kI64);
 }
 
+TEST(Statistics, ANanThatIsTheMaximumGetsItsGradientAlone) {
+  const Tensor x = leaf({1, kNan, 2});
+  EXPECT_EQ(gradient(max(x), x), (Values{0, 1, 0}));
+  const Tensor rows = leaf({1, kNan, 5, 5}, Shape{2, 2});
+  EXPECT_EQ(gradient(amax(rows, {{1}}), rows), (Values{0, 1, 0.5, 0.5}));
+}
+
+TEST(Statistics, TheMeanOfBf16IsRoundedOnce) {
+  const Tensor x = full({257}, 3, DType::kBF16);
+  EXPECT_EQ(mean(x).to(DType::kF32).item(), 3);
+  EXPECT_EQ(mean(x).dtype(), DType::kBF16);
+}
+
+TEST(Statistics, SumsOfManyRowsKeepTheirDigits) {
+  const int64_t n = 2'000'000;
+  const double exact = static_cast<double>(n) * static_cast<double>(0.1f);
+  EXPECT_NEAR(full({n}, 0.1).sum().item() / exact, 1, 5e-6);
+  EXPECT_NEAR(max(full({n, 2}, 0.1).sum({0})).item() / exact, 1, 2e-6);
+}
+
 }  // namespace
 }  // namespace tinytorch

@@ -292,5 +292,62 @@ TEST(Checkpoints, AreTheFoldersNamedAfterSteps) {
   std::filesystem::remove_all(dir);
 }
 
+TEST(Trainer, TargetsThatAreIgnoredWeighNothing) {
+  const Tensor x = randn({8, 6}),
+               y = Tensor::of({0, -100, 1, 1, -100, -100, 2, -100}).to(DType::kI64);
+  nn::Linear model(6, 3);
+  const Tensor logits = model(x).detach();
+  const double expected = cross_entropy(logits, y).item();
+  const double right = static_cast<double>(sum(eq(argmax(logits, 1), y)).item_as_int()) / 4;
+  for (const int64_t batch : {2, 3, 8}) {  // 2: the third batch is ignored as a whole
+    LoaderOptions o;
+    o.batch_size = batch;
+    DataLoader loader(std::make_shared<TensorDataset>(x, y), o);
+    const EvalReport report = evaluate(model, loader);
+    EXPECT_NEAR(report.loss, expected, 1e-6) << batch;
+    EXPECT_NEAR(report.accuracy, right, 1e-12) << batch;
+    if (batch == 8) continue;
+    // Accumulated, it is the step of one large batch.
+    nn::Linear accumulated(6, 3);
+    accumulated.load_state_dict(model.state_dict());
+    Sgd optimizer(accumulated.parameters(), {.lr = 0.1});
+    TrainerOptions options;
+    options.max_steps = 1, options.accumulate = 4;
+    DataLoader train(std::make_shared<TensorDataset>(x, y), o);
+    DataLoader test(std::make_shared<TensorDataset>(x, y), o);
+    Trainer trainer(accumulated, optimizer, {}, train, test, options);
+    double loss = 0;
+    trainer.add_callback({.on_step = [&](const StepReport& r) { loss = r.loss; }});
+    trainer.run();
+    EXPECT_NEAR(loss, expected, 1e-6) << batch;
+  }
+}
+
+TEST(Checkpoints, OfAnotherModelChangesNothing) {
+  const std::string dir = ::testing::TempDir() + "other-" + std::to_string(getpid());
+  std::filesystem::remove_all(dir);
+  struct Named : nn::Module {
+    explicit Named(const char* name) { weight = register_parameter(name, ones({3})); }
+    Tensor forward(const Tensor& x) override { return x * weight; }
+    const char* kind() const override { return "Named"; }
+    Tensor weight;
+  };
+  const auto stepped = [](Named& model) {
+    auto optimizer =
+        std::make_unique<Sgd>(model.parameters(), SgdOptions{.lr = 0.1, .momentum = 0.9});
+    model(ones({3})).sum().backward();
+    optimizer->step();
+    return optimizer;
+  };
+  Named a("a"), b("b");
+  const auto theirs = stepped(a), ours = stepped(b);
+  theirs->step();
+  const std::string path = save_checkpoint(dir, a, *theirs, Progress{});
+  EXPECT_THROW(load_checkpoint(path, b, ours.get()), IoError);
+  EXPECT_EQ(ours->steps(), (std::vector<int64_t>{1}));
+  EXPECT_EQ(to_vector<float>(ours->state_tensors()[0].second), (std::vector<float>{1, 1, 1}));
+  std::filesystem::remove_all(dir);
+}
+
 }  // namespace
 }  // namespace tinytorch::optim
