@@ -263,8 +263,8 @@ void Pool::run(int64_t count, double total_ns, const ChunkFn& fn, bool down) {
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   for (int64_t t = 0; t < owners; ++t)
     ranges_[static_cast<size_t>(t)].fill(generation, job_.first_unit(t), job_.first_unit(t + 1));
-  // Sequentially consistent, as is the helpers' parked_.fetch_add: a helper that parks now either
-  // is seen below or sees this generation and does not sleep.
+  // A helper that is about to park sees this generation and does not sleep; of one that sleeps on,
+  // the range gets stolen.
   generation_.store(generation);
   if (wake > 0) futex_wake(generation_, wake);
 

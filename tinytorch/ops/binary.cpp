@@ -40,12 +40,6 @@ struct Div {
     return a / b;
   }
 };
-struct DivGradB {  // -g a / b^2
-  template <class V>
-  static V fwd(V g, V a, V b) {
-    return -(g * a) / (b * b);
-  }
-};
 struct Eq {
   template <class V>
   static MaskOf<V> fwd(V a, V b) {
@@ -108,7 +102,6 @@ constexpr PointwiseRows kMul =
     by_hand(TINYTORCH_ROWS_INTEGER(Mul::fwd), kernels::loops::mul_row<float>,
             kernels::loops::mul_row<double>);
 constexpr PointwiseRows kDiv = TINYTORCH_ROWS(Div::fwd);
-constexpr PointwiseRows kDivGradB = TINYTORCH_ROWS(DivGradB::fwd);
 constexpr PointwiseRows kEq = TINYTORCH_ROWS_ALL(Eq::fwd);
 constexpr PointwiseRows kNe = TINYTORCH_ROWS_ALL(Ne::fwd);
 constexpr PointwiseRows kLt = TINYTORCH_ROWS_ALL(Lt::fwd);

@@ -8,9 +8,7 @@
 namespace tinytorch {
 
 // The numbers of a formula: a clamp's bounds, an alpha.
-struct FormulaNumbers {
-  double a = 0, b = 0;
-};
+using FormulaNumbers = kernels::Scalars;
 
 // out = formula(inputs...), elementwise with broadcasting. `dtype` chooses the row; operands must
 // have it already, except for bool conditions. ns: rough time for one element.

@@ -165,7 +165,7 @@ HWY_EXPORT(layer_norm_grad_block);
 HWY_EXPORT(add_blocks);
 
 // Estimates for one core; a wrong guess only makes chunks longer or shorter.
-constexpr double kRowNs = 8, kForwardNs = 0.1, kBackwardNs = 0.25;
+constexpr double kRowNs = 8, kForwardNs = 0.1, kBackwardNs = 0.25, kAddNs = 0.1;
 
 // Rows of a block: by the shape alone, for the sums over rows are taken block by block. About 16K
 // elements, so that the block's own sums cost little beside it.
@@ -195,9 +195,18 @@ void simd::layer_norm_grad(const LayerNormGradArgs<float>& args) {
       block_fn(args, b * rows, std::min((b + 1) * rows, args.rows),
                sums ? sums + 2 * cols * b : nullptr);
   });
+  if (!parameters) return;
   auto* add = TINYTORCH_DISPATCH(add_blocks);
-  if (args.dgamma) add(sums, blocks, 2 * cols, cols, args.dgamma);
-  if (args.dbeta) add(sums + cols, blocks, 2 * cols, cols, args.dbeta);
+  const auto add_up = [&](const float* part, float* out) {
+    constexpr int64_t kAtOnce = 256;  // columns
+    parallel_rows((cols + kAtOnce - 1) / kAtOnce, kAddNs * static_cast<double>(kAtOnce * blocks),
+                  [&](int64_t begin, int64_t end) {
+                    const int64_t first = begin * kAtOnce, last = std::min(cols, end * kAtOnce);
+                    add(part + first, blocks, 2 * cols, last - first, out + first);
+                  });
+  };
+  if (args.dgamma) add_up(sums, args.dgamma);
+  if (args.dbeta) add_up(sums + cols, args.dbeta);
 }
 
 }  // namespace tinytorch::kernels
