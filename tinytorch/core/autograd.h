@@ -114,6 +114,7 @@ class GradContext {
   void set(int input, Tensor g) { results_[input] = std::move(g); }
   bool create_graph() const { return create_graph_; }
   Node* node() const { return node_; }
+  Tensor take_grad(int output = 0) { return std::move(grads_[output]); }  // to change in place
 
  private:
   Node* node_;
