@@ -11,17 +11,6 @@ namespace tinytorch::cli {
 
 namespace {
 
-// The place in an epoch is kept as a number of batches.
-void check_batch_size(const RunFolder& folder, const Config& stored, const Config& config) {
-  const std::string checkpoint = folder.last_checkpoint();
-  const auto size = [](const Config& c) { return c.find<int64_t>("train.batch_size"); };
-  if (!checkpoint.empty() && optim::read_progress(checkpoint).loader.batch > 0 &&
-      size(stored) != size(config))
-    config.refuse("train.batch_size",
-                  "the run stands in the middle of an epoch, which goes on "
-                  "with the batches that it began with");
-}
-
 int run(const Args& args) {
   std::vector<std::string> words = args.list("CONFIG");
   const std::string resume = args.text("--resume");
@@ -51,16 +40,10 @@ int run(const Args& args) {
       throw ConfigError("train: " + word +
                         ": a run goes on with the parameter groups that it has; their rates and "
                         "other numbers can change.");
-    for (const char* fixed : {"train.seed=", "train.out=", "train.init="})
-      if (!resume.empty() && word.starts_with(fixed))
-        throw ConfigError("train: " + word +
-                          ": that was decided when the run began. Hint: start another run from " +
-                          RunFolder::open(resume).config_file() + ".");
     config.override_with(word);
   }
   num_threads();  // an environment that cannot be used is told before a folder is made
   const RunFolder folder = resume.empty() ? RunFolder::create(config) : RunFolder::open(resume);
-  if (!resume.empty()) check_batch_size(folder, folder.load_config(), config);
   const TrainingResult result = run_training(config, folder, !resume.empty());
   if (args.json()) {
     print_json(result.report);

@@ -24,11 +24,36 @@ Experiment make_experiment_in(const RunFolder& folder, Config& config, bool resu
   }
 }
 
+// What a run that goes on must have kept.
+void check_resumed(const RunFolder& folder, const std::string& checkpoint, const Config& config) {
+  const Config stored = folder.load_config();
+  const auto check = [&](const char* key, const auto& was, const auto& is) {
+    if (was != is)
+      config.refuse(key, fmt::format("that was decided when the run began. Hint: start another run "
+                                     "from {}.",
+                                     folder.config_file()));
+  };
+  const auto text = [](const Config& c, const char* key) { return c.find<std::string>(key); };
+  const auto whole = [](const Config& c, const char* key) { return c.find<int64_t>(key); };
+  check("train.seed", whole(stored, "train.seed"), whole(config, "train.seed"));
+  for (const char* key : {"train.out", "train.init"})
+    check(key, text(stored, key), text(config, key));
+  // The place in an epoch is kept as a number of batches.
+  const char* size = "train.batch_size";
+  if (!checkpoint.empty() && optim::read_progress(checkpoint).loader.batch > 0 &&
+      whole(stored, size) != whole(config, size))
+    config.refuse(
+        size,
+        "the run stands in the middle of an epoch, which goes on with the batches that it "
+        "began with");
+}
+
 }  // namespace
 
 TrainingResult run_training(Config& config, const RunFolder& folder, bool resume) {
   const RunFolder::Lock lock = folder.lock();
   const std::string checkpoint = resume ? folder.last_checkpoint() : "";
+  if (resume) check_resumed(folder, checkpoint, config);
   Experiment e = make_experiment_in(folder, config, !checkpoint.empty());
   optim::Trainer& trainer = *e.trainer;
   // A run that cannot go on stays as it is: nothing is written before its checkpoint is read.

@@ -357,7 +357,7 @@ rm copy.safetensors
 run "$TITO" train --resume broken --json train.max_steps=61
 expect 'a run resumes in mid-epoch, when train.init is gone' 0 'after step 30'
 one_object 'and its object counts from the beginning' '.steps == 61 and .finished'
-for word in train.seed=7 train.out=elsewhere train.init=copy.safetensors; do
+for word in train.seed=7 train.out=elsewhere train.init=other.safetensors 'train={seed=7}'; do
   run "$TITO" train --resume broken train.max_steps=80 "$word"
   expect "$word was decided when the run began" 2 'when the run began'
 done

@@ -210,6 +210,7 @@ Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
   return add_scaled("add", a, b, alpha.value);
 }
 Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) {
+  if (alpha.value != 1) check_alpha("sub", a, b, alpha.value);
   return add_scaled("sub", a, b, -alpha.value);
 }
 

@@ -21,6 +21,11 @@ inline std::string describe(const Tensor& t) {  // "f32 [2, 3]", as errors name 
                     dtype_name(dtype));
 }
 
+// The gradient of relu with a graph of its own; y is its output. A NaN lets it through.
+inline Tensor relu_gradient(const Tensor& g, const Tensor& y) {
+  return where(le(y, 0), scalar_tensor(0, g.dtype()), g);
+}
+
 inline void check_label_smoothing(double smoothing) {
   if (!(smoothing >= 0 && smoothing <= 1))
     raise<ConfigError>("cross_entropy: label_smoothing {} must be from 0 to 1.", smoothing);

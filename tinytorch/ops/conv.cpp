@@ -147,8 +147,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
          xs = x.shape(), ws = weight.shape(),
          kept = activation == Fused::kRelu ? Saved::output(out) : Saved()](GradContext& c) {
           if (c.create_graph()) {
-            const Tensor g =
-                kept.defined() ? c.grad() * gt(kept.get(c), 0).to(c.grad().dtype()) : c.grad();
+            const Tensor g = kept.defined() ? relu_gradient(c.grad(), kept.get(c)) : c.grad();
             if (c.needs(0)) c.set(0, conv2d_input_gradient(g, weight.get(c), xs, options));
             if (c.needs(1)) c.set(1, conv2d_weight_gradient(g, x.get(c), ws, options));
             if (c.needs(2)) c.set(2, g.sum({0, 2, 3}));

@@ -117,7 +117,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
          n, channels, spatial, format, relu, use_batch, eps,
          layout = kernel_layout(x, format)](GradContext& c) {
           if (c.create_graph()) {
-            const Tensor g = relu ? c.grad() * gt(y.get(c), 0).to(c.grad().dtype()) : c.grad();
+            const Tensor g = relu ? relu_gradient(c.grad(), y.get(c)) : c.grad();
             if (c.needs(3)) c.set(3, g);
             return composed_gradient(
                 c, g, {x.get(c), w.get(c), b.get(c)}, [&](const std::vector<Tensor>& t) {

@@ -202,7 +202,7 @@ Tensor sigmoid_again(const Tensor& g, const Tensor& y, const Numbers&) {
   return g * (y * (1 - y));
 }
 Tensor relu_again(const Tensor& g, const Tensor& y, const Numbers&) {
-  return where(gt(y, 0), g, scalar_tensor(0, g.dtype()));
+  return relu_gradient(g, y);
 }
 Tensor silu_again(const Tensor& g, const Tensor& x, const Numbers&) {
   const Tensor s = sigmoid(x);

@@ -177,8 +177,8 @@ Tensor Tensor::slice(int64_t dimension, int64_t start, int64_t end, int64_t step
   const int64_t n = shape()[d];
   const int64_t from = std::clamp<int64_t>(start < 0 ? start + n : start, 0, n);
   const int64_t to = std::clamp<int64_t>(end < 0 ? end + n : end, from, n);
-  return strided_narrow("slice", *this,
-                        {d, from, to > from ? (to - from - 1) / step + 1 : 0, step});
+  const int64_t length = to > from ? (to - from - 1) / step + 1 : 0;
+  return strided_narrow("slice", *this, {d, from, length, length > 1 ? step : 1});
 }
 
 Tensor Tensor::select(int64_t dimension, int64_t index) const {

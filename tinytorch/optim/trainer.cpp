@@ -160,6 +160,9 @@ double Trainer::step(const Batch& first, int64_t& samples) {
       loss += loss_and_gradient(batch, &counted);
       samples += batch.size();
     }
+    if (counted == 0)
+      raise<Error>("training: all targets of step {} are left out of the loss.",
+                   progress_.step + 1);
     loss /= static_cast<double>(counted);
     scale_grads(optimizer_.parameters(), 1 / static_cast<double>(counted));
   }

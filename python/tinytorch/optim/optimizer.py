@@ -29,7 +29,7 @@ class Optimizer:
         raise NotImplementedError
 
     def add_param_group(self, group):
-        unknown = set(group) - set(self.defaults) - {"params"}
+        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
         if unknown:
             raise _C.ConfigError(
                 f"{type(self).__name__}: unknown options {sorted(unknown)}; there are "

@@ -369,8 +369,10 @@ TEST(Autograd, AHookGivesAGradientOfTheSameKind) {
 
 TEST(Autograd, ReluLetsTheGradientThroughANan) {  // as PyTorch, which asks for y <= 0
   Tensor x = leaf({1, -1, std::nan(""), 0});
-  relu(x).sum().backward();
-  EXPECT_EQ(to_vector<float>(x.grad()), (std::vector<float>{1, 0, 1, 0}));
+  for (const bool with_graph : {false, true}) {
+    const Tensor g = grad({relu(x).sum()}, {x}, {}, true, with_graph)[0];
+    EXPECT_EQ(to_vector<float>(g.detach()), (std::vector<float>{1, 0, 1, 0}));
+  }
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -352,16 +351,18 @@ TEST(Parallel, AlternatingCallsTurnRoundInEachThreadsOwnPart) {
     const Threads scope(threads);
     std::vector<bool> down;
     for (int call = 0; call < 4; ++call) {
-      std::mutex mutex;
       std::vector<int64_t> own;  // the chunks of the caller, in its order
+      std::atomic<int> shown{0};
       std::vector<std::atomic<int>> runs(kCount);
       parallel_tasks(
           kCount, kWorthThreads,
           [&](int64_t c) {
             ++runs[static_cast<size_t>(c)];
-            busy_us(20);
-            const std::lock_guard<std::mutex> lock(mutex);
-            if (thread_index() == 0 && c < kCount / threads) own.push_back(c);
+            // The caller begins with its own part; others wait until it has shown its direction.
+            while (thread_index() != 0 && shown < 2) std::this_thread::yield();
+            if (thread_index() != 0 || c >= kCount / threads) return;
+            own.push_back(c);
+            ++shown;
           },
           Order::kAlternating);
       for (auto& r : runs) ASSERT_EQ(r, 1);

@@ -130,6 +130,7 @@ TEST(Tensor, ViewsRefuseWhatWouldOverflow) {
   EXPECT_EQ(x.narrow(0, 5, 0).numel(), 0);
   EXPECT_EQ(to_vector<float>(x.slice(0, 0, 5, kMost)), (std::vector<float>{1}));
   EXPECT_EQ(to_vector<float>(x.slice(0, 1, 5, kMost - 3)), (std::vector<float>{2}));
+  EXPECT_EQ(ones({5, 3}).slice(0, 0, 5, kMost).shape(), (Shape{1, 3}));
   EXPECT_EQ(to_vector<float>(x.slice(0, 0, 5, 2)), (std::vector<float>{1, 3, 5}));
   EXPECT_EQ(x.slice(0, 3, 3, 2).numel(), 0);
   EXPECT_THROW(ones({1, 1}).expand({int64_t{1} << 32, int64_t{1} << 31}), ShapeError);

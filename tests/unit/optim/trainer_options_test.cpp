@@ -323,6 +323,24 @@ TEST(Trainer, TargetsThatAreIgnoredWeighNothing) {
   }
 }
 
+TEST(Trainer, AStepWhoseTargetsAreAllIgnoredChangesNoWeight) {
+  const Tensor x = randn({4, 6}), y = full({4}, -100, DType::kI64);
+  nn::Linear model(6, 3);
+  const std::vector<float> before = to_vector<float>(model.weight.detach());
+  Sgd optimizer(model.parameters(), {.lr = 0.1});
+  LoaderOptions o;
+  o.batch_size = 2;
+  DataLoader train(std::make_shared<TensorDataset>(x, y), o);
+  DataLoader test(std::make_shared<TensorDataset>(x, y), o);
+  for (const int64_t accumulate : {1, 2}) {
+    TrainerOptions options;
+    options.max_steps = 1, options.accumulate = accumulate;
+    Trainer trainer(model, optimizer, {}, train, test, options);
+    EXPECT_THROW(trainer.run(), Error);
+    EXPECT_EQ(to_vector<float>(model.weight.detach()), before);
+  }
+}
+
 TEST(Checkpoints, OfAnotherModelChangesNothing) {
   const std::string dir = ::testing::TempDir() + "other-" + std::to_string(getpid());
   std::filesystem::remove_all(dir);
