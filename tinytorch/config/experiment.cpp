@@ -1,6 +1,7 @@
 #include "tinytorch/config/experiment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "tinytorch/config/layers.h"
