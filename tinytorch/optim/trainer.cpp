@@ -68,6 +68,7 @@ EvalReport evaluate(nn::Module& model, DataLoader& loader) {
     right += sum(eq(argmax(rows.logits, -1), rows.target)).item_as_int();
     targets += n;
   }
+  if (report.samples > 0 && targets == 0) report.loss = std::numeric_limits<double>::quiet_NaN();
   if (targets > 0) {
     report.loss = loss / static_cast<double>(targets);
     report.accuracy = static_cast<double>(right) / static_cast<double>(targets);

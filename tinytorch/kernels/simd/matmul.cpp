@@ -406,9 +406,8 @@ void chunk_block(const Product& g, const Slab& slab, const Rectangle& r, int64_t
     find_b(g, slab, r, q, k0, kc, n, t);
     // Each tile call of a panel has its share in fetching the next one.
     if (g.b_access == BAccess::kShared) t.ahead_step = kCols / tiles.count;
-    if (g.b_access ==
-        BAccess::kLocal)  // the first fetches all of it; there is one of a transposed B
-      t.ahead_step = g.b.cs == 1 ? g.b.rs : 0;
+    // The first fetches all of it; of a transposed B there is one panel.
+    if (g.b_access == BAccess::kLocal) t.ahead_step = g.b.cs == 1 ? g.b.rs : 0;
     // Where a tile goes: to the swapped sums, to C, or to the buffer, which finish_*() reads.
     const bool to_c = !g.swapped && n % kLanes == 0 && (!last || g.finishes_in_registers());
     float* c = g.c + (g.swapped ? j * g.ldc + r.i0 : r.i0 * g.ldc + j);
